@@ -1,0 +1,124 @@
+"""The system bus: who answers at a physical address, and who asked.
+
+RAM, register blocks (targets) and holes. Every agent that issues accesses is a
+`Master` with a name and a traffic ledger; an access to a hole or with a size a
+target cannot serve raises `BusError`, which the CPU turns into an external
+abort and a DMA engine into its own error interrupt.
+
+Not modelled: arbitration, bandwidth, ordering, exclusive monitors across masters.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from soc.address import PhysAddr
+from soc.errors import SocError
+from soc.memory.dram import Bytes, Dram, PageSpan
+from soc.memory.traffic import Traffic
+
+
+class Target(Protocol):
+    """A register block: accesses of 1, 2, 4 or 8 bytes at an offset."""
+
+    def read(self, offset: int, size: int) -> int: ...
+
+    def write(self, offset: int, size: int, value: int) -> None: ...
+
+
+class BusError(SocError):
+    """Nobody answers: `address`, `size` in bytes, `access` read or write."""
+
+    def __init__(self, address: int, size: int, access: str, master: str) -> None:
+        self.address = address
+        self.size = size
+        self.access = access
+        self.master = master
+        super().__init__(f"{master}: {access} of {size} bytes at {address:#x}: nothing answers there")
+
+
+@dataclass(frozen=True)
+class Window:
+    """`size` bytes of bus address space at `base`, answered by `target`."""
+
+    base: PhysAddr
+    size: int
+    target: Target
+    name: str
+
+    @property
+    def end(self) -> int:
+        return self.base + self.size
+
+
+class Bus:
+    """Address decoder of the machine."""
+
+    def __init__(self, dram: Dram) -> None:
+        self.dram = dram
+        self.windows: list[Window] = []
+        self.masters: dict[str, Master] = {}
+
+    def attach(self, window: Window) -> None:
+        """Put a register block on the bus. ValueError on an overlap, both named."""
+        for other in self.windows:
+            if window.base < other.end and other.base < window.end:
+                raise ValueError(f"{window.name} overlaps {other.name}")
+        for bank in self.dram.banks:
+            if window.base < bank.end and bank.base < window.end:
+                raise ValueError(f"{window.name} overlaps DRAM at {bank.base:#x}")
+        self.windows.append(window)
+        self.windows.sort(key=lambda w: w.base)
+
+    def master(self, name: str) -> Master:
+        """A new agent on the bus, or the one of that name."""
+        if name not in self.masters:
+            self.masters[name] = Master(name, self)
+        return self.masters[name]
+
+    def window(self, address: int, size: int) -> Window | None:
+        """The register block that answers all of [address, address + size)."""
+        index = bisect_right(self.windows, address, key=lambda w: w.base) - 1
+        if index >= 0 and address + size <= self.windows[index].end:
+            return self.windows[index]
+        return None
+
+
+class Master:
+    """An agent that issues bus accesses; `traffic` counts what it moved in DRAM."""
+
+    def __init__(self, name: str, bus: Bus) -> None:
+        self.name = name
+        self.bus = bus
+        self.traffic = Traffic(bus.dram)
+
+    def read(self, address: PhysAddr, size: int) -> int:
+        """A single access of 1, 2, 4 or 8 bytes. BusError in a hole."""
+        if window := self.bus.window(address, size):
+            return window.target.read(address - window.base, size)
+        return int.from_bytes(self.read_span(PageSpan.linear(address, size)).tobytes(), "little")
+
+    def write(self, address: PhysAddr, size: int, value: int) -> None:
+        if window := self.bus.window(address, size):
+            window.target.write(address - window.base, size, value)
+            return
+        data = np.frombuffer(value.to_bytes(size, "little"), dtype=np.uint8)
+        self.write_span(PageSpan.linear(address, size), data)
+
+    def read_span(self, span: PageSpan) -> Bytes:
+        """Bulk read of DRAM; a view when contiguous. BusError outside DRAM."""
+        if not self.bus.dram.holds(span):
+            raise BusError(span.address, span.size, "read", self.name)
+        self.traffic.count(span, write=False)
+        return self.bus.dram.read(span)
+
+    def write_span(self, span: PageSpan, data: Bytes) -> None:
+        """Bulk write of `data` (span.size bytes). BusError outside DRAM."""
+        if not self.bus.dram.holds(span):
+            raise BusError(span.address, span.size, "write", self.name)
+        self.traffic.count(span, write=True)
+        self.bus.dram.write(span, data)

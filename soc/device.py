@@ -1,0 +1,64 @@
+"""What a hardware model is, and what the board gives it.
+
+A model lives in devices/<ip>/hardware.py. It knows registers, interrupt lines,
+its DMA port and the clock; it never sees a dma-buf, a driver or the kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, runtime_checkable
+
+from soc.bus import Bus, Master, Target
+from soc.clock import Clock
+from soc.devicetree.tree import Node
+from soc.iommu.port import DmaPort
+from soc.irq import IrqLine, Sink
+from soc.registers import RegisterTable
+
+
+@dataclass
+class Slot:
+    """A model's place on the board.
+
+    `irqs` are its interrupt lines in the order of the node's `interrupts`;
+    `dma` is its port (stream id of its first `iommus` entry); `master` is the
+    same agent on the bus below any IOMMU, for table walks; `log` takes one line.
+    """
+
+    node: Node
+    clock: Clock
+    bus: Bus
+    irqs: tuple[IrqLine, ...]
+    master: Master
+    dma: DmaPort
+    log: Callable[[str], None]
+
+    def irq(self, name: str) -> IrqLine:
+        """The line that `interrupt-names` calls `name`; one that leads nowhere if the board has none."""
+        names = self.node.strings("interrupt-names")
+        if name in names and names.index(name) < len(self.irqs):
+            return self.irqs[names.index(name)]
+        return IrqLine(f"{self.node.name}.{name} (not connected)")
+
+
+class Model(Protocol):
+    """A hardware model. `targets` answers for the node's `reg` entries, in order."""
+
+    compatible: ClassVar[tuple[str, ...]]
+    tables: ClassVar[tuple[RegisterTable, ...]]
+    targets: tuple[Target, ...]
+
+    def __init__(self, slot: Slot) -> None: ...
+
+
+@runtime_checkable
+class InterruptController(Protocol):
+    """A model that takes interrupt lines and drives the CPU's."""
+
+    cpu_irq: IrqLine
+
+    def input(self, specifier: tuple[int, ...]) -> Sink:
+        """Where the line of an `interrupts` specifier ends. ValueError if it is malformed."""
+        ...

@@ -1,0 +1,88 @@
+"""Frame records: what an engine produced or fetched, frame by frame.
+
+An engine that moves pictures tells its `FrameRecorder` of each piece it moved;
+the record keeps where the bytes lay (the spans), how many there were and a
+128-bit digest of them in order. The proof compares records of different
+engines; nothing here knows what a buffer is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import xxhash
+
+from soc.address import Iova
+from soc.clock import Clock
+from soc.memory.dram import Bytes, Frames, PageSpan
+
+
+@dataclass
+class FrameRecord:
+    """One frame as one engine saw it on the bus.
+
+    `sequence` counts from 0 per engine, `started` and `ended` are ns of virtual
+    time, `digest` is None until the frame is complete, `fault` says what cut it short.
+    """
+
+    engine: str
+    sequence: int
+    iova: Iova
+    started: int
+    ended: int = 0
+    size: int = 0
+    digest: str | None = None
+    fault: str | None = None
+    spans: list[PageSpan] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        return self.digest is not None
+
+    def frames(self) -> Frames:
+        """The page frames the bytes lay in, sorted, shape (n,)."""
+        if not self.spans:
+            return np.empty(0, dtype=np.int64)
+        return np.unique(np.concatenate([span.frames for span in self.spans]))
+
+
+Listener = Callable[[FrameRecord], None]
+
+
+class FrameRecorder:
+    """Collects the records of one engine in one direction."""
+
+    def __init__(self, engine: str, clock: Clock) -> None:
+        self.engine = engine
+        self.records: list[FrameRecord] = []
+        self.listeners: list[Listener] = []
+        self._clock = clock
+        self._current: FrameRecord | None = None
+        self._hash = xxhash.xxh3_128()
+
+    def begin(self, iova: Iova) -> None:
+        """A frame whose buffer starts at `iova` begins now."""
+        self._current = FrameRecord(self.engine, len(self.records), iova, self._clock.now)
+        self._hash.reset()
+
+    def add(self, spans: list[PageSpan], data: Bytes) -> None:
+        """The engine moved `data`, which lies at `spans` in this order."""
+        if self._current:
+            self._current.spans.extend(spans)
+            self._current.size += data.size
+            self._hash.update(np.ascontiguousarray(data))
+
+    def finish(self, fault: str | None = None) -> None:
+        """The frame is over: complete, or cut short by `fault`."""
+        record, self._current = self._current, None
+        if record is None:
+            return
+        record.ended = self._clock.now
+        record.fault = fault
+        if fault is None:
+            record.digest = self._hash.hexdigest()
+        self.records.append(record)
+        for listener in self.listeners:
+            listener(record)

@@ -1,0 +1,1 @@
+"""DRAM, its pages and who allocates them."""

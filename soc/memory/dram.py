@@ -1,0 +1,177 @@
+"""DRAM: one memfd per bank, mapped once, shared by the CPU engine and numpy.
+
+Frames are 4 KiB page-frame numbers of physical addresses (address >> 12).
+Scattered pages move by gather and scatter on a (pages, 4096) view; a
+contiguous run is a plain slice, so reading it costs no copy at all.
+
+Not modelled: ECC, refresh, bandwidth and latency.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soc.address import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, PhysAddr
+
+Bytes = NDArray[np.uint8]
+Frames = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class PageSpan:
+    """`size` bytes that start `offset` bytes into the first of `frames`.
+
+    `frames` names every 4 KiB page the bytes touch, in order, shape (n,).
+    """
+
+    frames: Frames
+    offset: int
+    size: int
+    contiguous: bool
+
+    @classmethod
+    def of(cls, frames: Frames, offset: int, size: int) -> PageSpan:
+        steps = frames[1:] - frames[:-1]
+        return cls(frames, offset, size, bool((steps == 1).all()))
+
+    @classmethod
+    def linear(cls, address: PhysAddr, size: int) -> PageSpan:
+        """The span of a physically contiguous range."""
+        first, last = address >> PAGE_SHIFT, (address + max(size, 1) - 1) >> PAGE_SHIFT
+        return cls(np.arange(first, last + 1, dtype=np.int64), address & PAGE_MASK, size, True)
+
+    @property
+    def address(self) -> PhysAddr:
+        """Physical address of the first byte."""
+        return PhysAddr((int(self.frames[0]) << PAGE_SHIFT) + self.offset)
+
+    def segments(self) -> list[tuple[PhysAddr, int]]:
+        """The span as (physical address, bytes), neighbours coalesced."""
+        breaks = np.flatnonzero(self.frames[1:] - self.frames[:-1] != 1) + 1
+        out: list[tuple[PhysAddr, int]] = []
+        left, offset = self.size, self.offset
+        for run in np.split(self.frames, breaks):
+            length = min((len(run) << PAGE_SHIFT) - offset, left)
+            out.append((PhysAddr((int(run[0]) << PAGE_SHIFT) + offset), length))
+            left, offset = left - length, 0
+        return out
+
+
+class Bank:
+    """`size` bytes of DRAM at physical `base`; both multiples of 4 KiB."""
+
+    def __init__(self, base: PhysAddr, size: int) -> None:
+        self.base = base
+        self.size = size
+        self.fd = os.memfd_create(f"dram@{base:x}", os.MFD_CLOEXEC)
+        os.ftruncate(self.fd, size)
+        self._map = mmap.mmap(self.fd, size)
+        self.bytes: Bytes = np.frombuffer(self._map, dtype=np.uint8)
+        self.pages: Bytes = self.bytes.reshape(-1, PAGE_SIZE)
+        self.words: NDArray[np.uint64] = self.bytes.view("<u8")
+        self.first_frame = base >> PAGE_SHIFT
+
+    @property
+    def end(self) -> int:
+        """First physical address after the bank."""
+        return self.base + self.size
+
+    @property
+    def host_pointer(self) -> int:
+        """Where the bank lies in this process, for the CPU engine."""
+        return int(self.bytes.ctypes.data)
+
+    def contains(self, address: int, size: int = 1) -> bool:
+        return self.base <= address and address + size <= self.end
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+
+class Dram:
+    """All banks of the machine, addressed by physical address."""
+
+    def __init__(self, banks: list[Bank]) -> None:
+        self.banks = sorted(banks, key=lambda bank: bank.base)
+
+    def bank(self, address: int, size: int = 1) -> Bank | None:
+        """The bank that holds all of [address, address + size), or None."""
+        for bank in self.banks:
+            if bank.contains(address, size):
+                return bank
+        return None
+
+    def view(self, address: PhysAddr, size: int) -> Bytes:
+        """The bytes themselves, not a copy. KeyError outside DRAM."""
+        bank = self.bank(address, size)
+        if bank is None:
+            raise KeyError(f"{address:#x}+{size:#x} is not DRAM")
+        start = address - bank.base
+        return bank.bytes[start : start + size]
+
+    def words(self, address: PhysAddr, count: int) -> NDArray[np.uint64]:
+        """`count` little-endian 64-bit words at 8-aligned `address`, not a copy."""
+        return self.view(address, 8 * count).view("<u8")
+
+    def read(self, span: PageSpan) -> Bytes:
+        """The bytes of `span` as of now. A view when they are contiguous: copy to keep."""
+        if span.contiguous:
+            return self.view(span.address, span.size)
+        end = span.offset + span.size
+        return self._gather(span.frames).reshape(-1)[span.offset : end]
+
+    def write(self, span: PageSpan, data: Bytes) -> None:
+        """Put `data` (span.size bytes) at `span`."""
+        if span.contiguous:
+            self.view(span.address, span.size)[:] = data
+            return
+        head = min(-span.offset % PAGE_SIZE, span.size)
+        body = (span.size - head) >> PAGE_SHIFT
+        first = 1 if head else 0
+        if head:
+            self.view(PhysAddr((int(span.frames[0]) << PAGE_SHIFT) + span.offset), head)[:] = data[:head]
+        if body:
+            whole = data[head : head + body * PAGE_SIZE].reshape(body, PAGE_SIZE)
+            self._scatter(span.frames[first : first + body], whole)
+        if tail := span.size - head - body * PAGE_SIZE:
+            self.view(PhysAddr(int(span.frames[-1]) << PAGE_SHIFT), tail)[:] = data[-tail:]
+
+    def holds(self, span: PageSpan) -> bool:
+        """Whether all of `span` is DRAM."""
+        if span.contiguous:
+            return self.bank(span.address, span.size) is not None
+        return bool((self._banks_of(span.frames) >= 0).all())
+
+    def _banks_of(self, frames: Frames) -> NDArray[np.int64]:
+        """Index of the bank of each frame, -1 outside DRAM."""
+        index = np.full(frames.shape, -1, dtype=np.int64)
+        for number, bank in enumerate(self.banks):
+            last = bank.first_frame + len(bank.pages)
+            index[(frames >= bank.first_frame) & (frames < last)] = number
+        return index
+
+    def _gather(self, frames: Frames) -> Bytes:
+        if len(self.banks) == 1:
+            bank = self.banks[0]
+            return bank.pages.take(frames - bank.first_frame, axis=0)
+        out = np.empty((len(frames), PAGE_SIZE), dtype=np.uint8)
+        where = self._banks_of(frames)
+        for number, bank in enumerate(self.banks):
+            mine = where == number
+            out[mine] = bank.pages[frames[mine] - bank.first_frame]
+        return out
+
+    def _scatter(self, frames: Frames, pages: Bytes) -> None:
+        if len(self.banks) == 1:
+            bank = self.banks[0]
+            bank.pages[frames - bank.first_frame] = pages
+            return
+        where = self._banks_of(frames)
+        for number, bank in enumerate(self.banks):
+            mine = where == number
+            bank.pages[frames[mine] - bank.first_frame] = pages[mine]
