@@ -1,0 +1,1 @@
+"""The IOMMU between DMA masters and the bus."""

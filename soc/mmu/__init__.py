@@ -1,0 +1,1 @@
+"""VMSAv8-64 translation tables: the format, the walk, the builder."""
