@@ -1,0 +1,1 @@
+"""The camera: a sensor with a DMA engine, an IP of this project."""

@@ -1,0 +1,134 @@
+"""The camera driver: a capture queue of imported dma-bufs.
+
+    import_buffer(task, fd)   once per buffer: get, attach, map
+    queue(index)              the camera may write it
+    on_frame(index, number)   called in interrupt context when it is filled
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from devices.camera.regs import FORMAT_NV12, FORMAT_XRGB8888, QUEUE_DEPTH, TABLE
+from soc.dmabuf.importer import ImportedBuffer
+from soc.kernel.device import Device, Driver
+from soc.kernel.errors import KernelError
+from soc.kernel.scatterlist import DmaDirection
+from soc.kernel.task import Task
+from soc.kernel.video import PictureFormat
+
+EINVAL, EBUSY, ENODEV = 22, 16, 19
+
+FORMATS = {"XRGB8888": FORMAT_XRGB8888, "NV12": FORMAT_NV12}
+PATTERNS = {"bars": 0, "gradient": 1, "checker": 2}
+FRAME_DONE, DMA_ERROR, OVERRUN = 1 << 0, 1 << 1, 1 << 2
+ENABLE, RESET = 1 << 0, 1 << 31
+UNLIMITED_SEGMENT = 0xFFFF_FFFF
+
+FrameHandler = Callable[[int, int], None]
+
+
+def _at(name: str) -> int:
+    return TABLE.offset(name)
+
+
+class CameraDriver(Driver):
+    """One camera. `errors` and `overruns` count the interrupts of that kind."""
+
+    name: ClassVar[str] = "dmabuf-soc-camera"
+    of_match: ClassVar[tuple[str, ...]] = ("dmabuf-soc,camera",)
+
+    def __init__(self, device: Device) -> None:
+        super().__init__(device)
+        self.buffers: list[ImportedBuffer] = []
+        self.errors = 0
+        self.overruns = 0
+        self.on_frame: FrameHandler | None = None
+        self._format: PictureFormat | None = None
+        self._queued: list[int] = []
+        self._frames_left = 0
+
+    def probe(self) -> None:
+        self._regs = self.device.ioremap()
+        found = self._regs.readl(_at("ID"))
+        if found != TABLE["ID"].reset:
+            raise KernelError(ENODEV, f"unexpected ID {found:#x}")
+        self.device.max_segment_size = UNLIMITED_SEGMENT
+        self._regs.writel(_at("CTRL"), RESET)
+        self.device.request_irq(self._interrupt)
+        self.kernel.log.info(f"{self.name} {self.device.name}: registered")
+
+    def remove(self) -> None:
+        self.stop()
+
+    # --- what an application calls -----------------------------------------
+
+    def set_format(self, picture: PictureFormat, pattern: str = "bars") -> None:
+        """-EINVAL for a format or pattern the camera does not have, -EBUSY with buffers imported."""
+        if self.buffers:
+            raise KernelError(EBUSY, "buffers are imported for the present format")
+        if picture.fourcc not in FORMATS or pattern not in PATTERNS:
+            raise KernelError(EINVAL, f"the camera does not make {picture.fourcc} or {pattern!r}")
+        self._format = picture
+        self._regs.writel(_at("FORMAT"), FORMATS[picture.fourcc])
+        self._regs.writel(_at("SIZE"), picture.height << 16 | picture.width)
+        self._regs.writel(_at("STRIDE"), picture.stride)
+        self._regs.writel(_at("STRIDE_UV"), picture.stride)
+        self._regs.writel(_at("PATTERN"), PATTERNS[pattern])
+
+    def import_buffer(self, task: Task, fd: int) -> int:
+        """Map the dma-buf behind `fd` for writing; its index. -EINVAL if a picture does not fit."""
+        if self._format is None:
+            raise KernelError(EINVAL, "no format is set")
+        buffer = ImportedBuffer(task, fd, self.device, DmaDirection.FROM_DEVICE)
+        if buffer.size < self._format.size:
+            buffer.close()
+            raise KernelError(
+                EINVAL, f"a buffer of {buffer.size} bytes is too small for {self._format} ({self._format.size})"
+            )
+        self.buffers.append(buffer)
+        return len(self.buffers) - 1
+
+    def queue(self, index: int) -> None:
+        """Hand buffer `index` to the hardware. -EBUSY if it is there already or the queue is full."""
+        if index in self._queued or len(self._queued) >= QUEUE_DEPTH:
+            raise KernelError(EBUSY, f"buffer {index} cannot be queued now")
+        assert self._format is not None  # buffers exist only with a format
+        base = self.buffers[index].iova
+        self._regs.writel(_at("BUF_ADDR"), base)
+        self._regs.writel(_at("BUF_ADDR_UV"), base + self._format.chroma_offset)
+        self._regs.writel(_at("QUEUE"), 1)
+        self._queued.append(index)
+
+    def start(self, frames: int) -> None:
+        """Stream `frames` frames, then stop."""
+        self._frames_left = frames
+        self._regs.writel(_at("IRQ_ENABLE"), FRAME_DONE | DMA_ERROR | OVERRUN)
+        self._regs.writel(_at("CTRL"), ENABLE)
+
+    def stop(self) -> None:
+        """Stop and give every imported buffer back."""
+        self._regs.writel(_at("CTRL"), RESET)
+        self._queued.clear()
+        for buffer in self.buffers:
+            buffer.close()
+        self.buffers.clear()
+
+    # --- interrupt ---------------------------------------------------------
+
+    def _interrupt(self) -> None:
+        status = self._regs.readl(_at("IRQ_STATUS"))
+        self._regs.writel(_at("IRQ_STATUS"), status)
+        self.overruns += bool(status & OVERRUN)
+        if status & DMA_ERROR:
+            self.errors += 1
+            self._queued.pop(0)
+        if status & FRAME_DONE:
+            index = self._queued.pop(0)
+            number = self._regs.readl(_at("FRAME_COUNT")) - 1
+            self._frames_left -= 1
+            if not self._frames_left:
+                self._regs.writel(_at("CTRL"), 0)
+            if self.on_frame:
+                self.on_frame(index, number)

@@ -1,0 +1,175 @@
+"""The camera: a sensor that writes its frames to memory by DMA.
+
+A frame is written in bands while the sensor reads out, so a fault or a reset
+in the middle of a frame leaves a partial frame, as it would on silicon. The
+read-out takes 15/16 of the frame period.
+
+Not modelled: the sensor's control bus, MIPI CSI-2, exposure, image processing,
+back-pressure.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import ClassVar
+
+from devices.camera.regs import FORMAT_NV12, FORMAT_XRGB8888, QUEUE_DEPTH, TABLE
+from devices.camera.sensor import Sensor
+from soc.address import Iova
+from soc.bus import Target
+from soc.clock import Event
+from soc.device import Slot
+from soc.frames import FrameRecorder
+from soc.iommu.port import DmaAbort
+from soc.registers import RegisterFile, RegisterTable
+
+FRAME_DONE, DMA_ERROR, OVERRUN = 1 << 0, 1 << 1, 1 << 2
+ENABLE, RESET = 1 << 0, 1 << 31
+BANDS = 8
+SHORTEST_PERIOD = 100_000
+LARGEST_SIDE = 8192
+
+Buffer = tuple[Iova, Iova]
+
+
+class Camera:
+    """Hardware model; `frames` records every frame it put on the bus."""
+
+    compatible: ClassVar[tuple[str, ...]] = ("dmabuf-soc,camera",)
+    tables: ClassVar[tuple[RegisterTable, ...]] = (TABLE,)
+
+    def __init__(self, slot: Slot) -> None:
+        self._slot = slot
+        self.frames = FrameRecorder(slot.node.name, slot.clock)
+        self.regs = RegisterFile(TABLE, slot.log)
+        self.targets: tuple[Target, ...] = (self.regs,)
+        self._queue: deque[Buffer] = deque()
+        self._sensor: Sensor | None = None
+        self._shape: tuple[int, ...] = ()
+        self._buffer: Buffer | None = None
+        self._timer: Event | None = None
+        self.regs.on_read("STATUS", self._status)
+        self.regs.on_write("CTRL", self._write_ctrl)
+        self.regs.on_write("QUEUE", self._push)
+        self.regs.on_write("IRQ_STATUS", self._clear_irq)
+        self.regs.on_write("IRQ_ENABLE", self._enable_irq)
+
+    # --- registers ---------------------------------------------------------
+
+    def _status(self) -> int:
+        return (self._buffer is not None) | len(self._queue) << 8
+
+    def _push(self, value: int) -> None:
+        if value & 1 and len(self._queue) < QUEUE_DEPTH:
+            self._queue.append((Iova(self.regs.get("BUF_ADDR")), Iova(self.regs.get("BUF_ADDR_UV"))))
+
+    def _write_ctrl(self, value: int) -> None:
+        if value & RESET:
+            self._reset()
+            return
+        was_enabled = self.regs.get("CTRL") & ENABLE
+        self.regs.set("CTRL", value & ENABLE)
+        if value & ENABLE and not was_enabled and self._timer is None:
+            self._timer = self._slot.clock.after(0, self._start_frame)
+
+    def _reset(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if self._buffer is not None:
+            self._buffer = None
+            self.frames.finish(fault="reset")
+        self._queue.clear()
+        for register in TABLE.registers:
+            self.regs.set(register.name, register.reset)
+        self._update_irq()
+
+    def _clear_irq(self, value: int) -> None:
+        self.regs.set("IRQ_STATUS", self.regs.get("IRQ_STATUS") & ~value)
+        self._update_irq()
+
+    def _enable_irq(self, value: int) -> None:
+        self.regs.set("IRQ_ENABLE", value & (FRAME_DONE | DMA_ERROR | OVERRUN))
+        self._update_irq()
+
+    def _raise(self, event: int) -> None:
+        self.regs.set("IRQ_STATUS", self.regs.get("IRQ_STATUS") | event)
+        self._update_irq()
+
+    def _update_irq(self) -> None:
+        if self._slot.irqs:
+            self._slot.irqs[0].set(bool(self.regs.get("IRQ_STATUS") & self.regs.get("IRQ_ENABLE")))
+
+    # --- frames ------------------------------------------------------------
+
+    def _period(self) -> int:
+        return max(self.regs.get("FRAME_PERIOD"), SHORTEST_PERIOD)
+
+    def _start_frame(self) -> None:
+        self._timer = None
+        if not self.regs.get("CTRL") & ENABLE:
+            return
+        if not self._queue:
+            self._raise(OVERRUN)
+            self._timer = self._slot.clock.after(self._period(), self._start_frame)
+            return
+        self._buffer = self._queue.popleft()
+        self.frames.begin(self._buffer[0])
+        if not self._expose():
+            self._end_frame(-1, "SIZE or FORMAT is not valid")
+            return
+        self._schedule_band(0)
+
+    def _expose(self) -> bool:
+        """Bring the sensor to the present settings and frame number; False if they are not valid."""
+        width, height = self.regs.field("SIZE", "WIDTH"), self.regs.field("SIZE", "HEIGHT")
+        code, pattern = self.regs.get("FORMAT") & 0xF, self.regs.get("PATTERN") & 0xF
+        if code not in (FORMAT_XRGB8888, FORMAT_NV12):
+            return False
+        if not (0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE):
+            return False
+        if code == FORMAT_NV12 and (width | height) & 1:
+            return False
+        if self._shape != (width, height, code, pattern) or self._sensor is None:
+            self._shape = (width, height, code, pattern)
+            self._sensor = Sensor(*self._shape)
+        self._sensor.expose(self.regs.get("FRAME_COUNT"))
+        return True
+
+    def _schedule_band(self, band: int) -> None:
+        delay = self._period() * 15 // 16 // BANDS
+        self._timer = self._slot.clock.after(delay, lambda: self._write_band(band))
+
+    def _write_band(self, band: int) -> None:
+        if self._buffer is None or self._sensor is None:
+            return
+        strides = (self.regs.get("STRIDE"), self.regs.get("STRIDE_UV"))
+        for plane, address, stride in zip(self._sensor.planes, self._buffer, strides, strict=False):
+            lines = len(plane)
+            first, last = lines * band // BANDS, lines * (band + 1) // BANDS
+            if first == last:
+                continue
+            rows = plane[first:last]
+            try:
+                spans = self._slot.dma.write_rows(Iova(address + first * stride), rows, stride)
+            except DmaAbort as abort:
+                self._end_frame(band, abort.reason)
+                return
+            self.frames.add(spans, rows)
+        if band + 1 < BANDS:
+            self._schedule_band(band + 1)
+        else:
+            self._end_frame(band, None)
+
+    def _end_frame(self, band: int, fault: str | None) -> None:
+        """The frame in flight is over after `band`; the next starts at the period's boundary."""
+        buffer, self._buffer = self._buffer, None
+        elapsed = self._period() * 15 // 16 // BANDS * (band + 1)
+        self._timer = self._slot.clock.after(self._period() - elapsed, self._start_frame)
+        self.frames.finish(fault)
+        if fault is None:
+            self.regs.set("FRAME_COUNT", (self.regs.get("FRAME_COUNT") + 1) & 0xFFFF_FFFF)
+            self.regs.set("DONE_ADDR", buffer[0] if buffer else 0)
+            self._raise(FRAME_DONE)
+        else:
+            self._raise(DMA_ERROR)

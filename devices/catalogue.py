@@ -1,0 +1,35 @@
+"""Which IPs exist: hardware models for boards, drivers for the kernel model."""
+
+from __future__ import annotations
+
+from devices.camera.driver import CameraDriver
+from devices.camera.hardware import Camera
+from devices.gic400.driver import Gic400 as Gic400Driver
+from devices.gic400.hardware import Gic400
+from devices.lcdif.driver import LcdifDriver
+from devices.lcdif.hardware import Lcdif
+from devices.pl011.driver import Pl011Console
+from devices.pl011.hardware import Pl011
+from devices.smmuv3.driver import Smmuv3Driver
+from devices.smmuv3.hardware import Smmuv3
+from soc.device import Model
+from soc.kernel.device import Driver
+from soc.registers import RegisterTable
+
+MODELS: tuple[type[Model], ...] = (Camera, Gic400, Lcdif, Pl011, Smmuv3)
+DRIVERS: tuple[type[Driver], ...] = (Gic400Driver, Pl011Console, Smmuv3Driver, CameraDriver, LcdifDriver)
+
+
+def models() -> dict[str, type[Model]]:
+    """Hardware models by compatible string."""
+    return {compatible: model for model in MODELS for compatible in model.compatible}
+
+
+def drivers_by_compatible() -> dict[str, str]:
+    """Driver names by compatible string."""
+    return {compatible: driver.name for driver in DRIVERS for compatible in driver.of_match}
+
+
+def tables() -> tuple[RegisterTable, ...]:
+    """Every register table, in the order of the models."""
+    return tuple(table for model in MODELS for table in model.tables)

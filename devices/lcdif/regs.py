@@ -1,0 +1,143 @@
+"""Registers of LCDIF as the i.MX 6SoloX and 8M Mini reference manuals list them.
+
+The control registers come in fours: the register, and its SET, CLR and TOG
+aliases at +4, +8 and +12, which change only the bits that are written as one.
+"""
+
+from __future__ import annotations
+
+from soc.registers import Field, Register, RegisterTable
+
+WORD_LENGTH_16 = 0
+WORD_LENGTH_24 = 3
+
+CTRL = (
+    Field("RUN", 0, doc="transfer frames"),
+    Field("DATA_FORMAT_24_BIT", 1),
+    Field("DATA_FORMAT_18_BIT", 2),
+    Field("DATA_FORMAT_16_BIT", 3),
+    Field("MASTER", 5, doc="fetch by DMA"),
+    Field("WORD_LENGTH", 8, 2, "0: 16 bits, 1: 8, 2: 18, 3: 24 bits a pixel"),
+    Field("LCD_DATABUS_WIDTH", 10, 2),
+    Field("DATA_SELECT", 16),
+    Field("DOTCLK_MODE", 17, doc="RGB interface with continuous refresh"),
+    Field("VSYNC_MODE", 18),
+    Field("BYPASS_COUNT", 19),
+    Field("CLKGATE", 30),
+    Field("SFTRST", 31),
+)
+
+CTRL1 = (
+    Field("RESET", 0),
+    Field("VSYNC_EDGE_IRQ", 8),
+    Field("CUR_FRAME_DONE_IRQ", 9),
+    Field("UNDERFLOW_IRQ", 10),
+    Field("OVERFLOW_IRQ", 11),
+    Field("VSYNC_EDGE_IRQ_EN", 12),
+    Field("CUR_FRAME_DONE_IRQ_EN", 13),
+    Field("UNDERFLOW_IRQ_EN", 14),
+    Field("OVERFLOW_IRQ_EN", 15),
+    Field("BYTE_PACKING_FORMAT", 16, 4, "which bytes of each word are data"),
+    Field("FIFO_CLEAR", 21),
+    Field("RECOVER_ON_UNDERFLOW", 24),
+)
+
+CTRL2 = (Field("OUTSTANDING_REQS", 21, 3), Field("BURST_LEN_8", 20))
+
+ALIASES = ("SET", "CLR", "TOG")
+
+
+def _quad(
+    offset: int, name: str, doc: str, fields: tuple[Field, ...] = (), reset: int = 0, modelled: bool = True
+) -> list[Register]:
+    """A register and its three aliases."""
+    rows = [Register(offset, name, "rw", doc, fields, reset, modelled=modelled)]
+    for index, alias in enumerate(ALIASES, start=1):
+        rows.append(Register(offset + 4 * index, f"{name}_{alias}", "wo", f"{alias} alias of {name}", modelled=modelled))
+    return rows
+
+
+TABLE = RegisterTable(
+    "lcdif",
+    0x10000,
+    "i.MX 6SoloX and i.MX 8M Mini Applications Processor Reference Manuals, chapter eLCDIF",
+    [
+        *_quad(0x000, "CTRL", "General control", CTRL, reset=0xC0000000),
+        *_quad(0x010, "CTRL1", "General control 1", CTRL1, reset=0x000F0000),
+        *_quad(0x020, "CTRL2", "General control 2", CTRL2, reset=0x00200000),
+        Register(
+            0x030,
+            "TRANSFER_COUNT",
+            "rw",
+            "Active picture",
+            (Field("H_COUNT", 0, 16, "pixels a line"), Field("V_COUNT", 16, 16, "lines a frame")),
+            reset=0x00010000,
+        ),
+        Register(0x040, "CUR_BUF", "rw", "Bus address of the frame being transferred"),
+        Register(0x050, "NEXT_BUF", "rw", "Bus address of the next frame, taken when the present one is done"),
+        Register(0x060, "TIMING", "rw", "System interface timing", modelled=False),
+        *_quad(
+            0x070,
+            "VDCTRL0",
+            "VSYNC mode and dotclk control 0",
+            (
+                Field("VSYNC_PULSE_WIDTH", 0, 18),
+                Field("VSYNC_PULSE_WIDTH_UNIT", 20),
+                Field("VSYNC_PERIOD_UNIT", 21),
+                Field("ENABLE_POL", 24),
+                Field("DOTCLK_POL", 25),
+                Field("HSYNC_POL", 26),
+                Field("VSYNC_POL", 27),
+                Field("ENABLE_PRESENT", 28),
+            ),
+        ),
+        Register(0x080, "VDCTRL1", "rw", "Lines a frame in all", (Field("VSYNC_PERIOD", 0, 32),)),
+        Register(
+            0x090,
+            "VDCTRL2",
+            "rw",
+            "Horizontal period",
+            (Field("HSYNC_PERIOD", 0, 18, "pixel clocks a line in all"), Field("HSYNC_PULSE_WIDTH", 18, 14)),
+        ),
+        Register(
+            0x0A0,
+            "VDCTRL3",
+            "rw",
+            "Waits before the active picture",
+            (Field("VERTICAL_WAIT_CNT", 0, 16), Field("HORIZONTAL_WAIT_CNT", 16, 12)),
+        ),
+        Register(
+            0x0B0,
+            "VDCTRL4",
+            "rw",
+            "Dotclk control 4",
+            (Field("DOTCLK_H_VALID_DATA_CNT", 0, 18), Field("SYNC_SIGNALS_ON", 18)),
+        ),
+        Register(0x180, "DATA", "rw", "Data by programmed I/O", modelled=False),
+        Register(0x190, "BM_ERROR_STAT", "rw", "Bus address of the last DMA error"),
+        Register(0x1A0, "CRC_STAT", "ro", "CRC of the last frame", modelled=False),
+        Register(
+            0x1B0,
+            "STAT",
+            "ro",
+            "Status",
+            (
+                Field("LFIFO_COUNT", 0, 9),
+                Field("TXFIFO_EMPTY", 26),
+                Field("TXFIFO_FULL", 27),
+                Field("LFIFO_EMPTY", 28),
+                Field("LFIFO_FULL", 29),
+                Field("DMA_REQ", 30),
+                Field("PRESENT", 31),
+            ),
+            reset=0x95000000,
+        ),
+        Register(0x1C0, "VERSION", "ro", "Version 4.1", reset=0x04010000),
+        Register(0x200, "THRES", "rw", "FIFO thresholds", reset=0x0100000F),
+        Register(0x210, "AS_CTRL", "rw", "Alpha surface control", modelled=False),
+        Register(0x220, "AS_BUF", "rw", "Alpha surface buffer", modelled=False),
+        Register(0x230, "AS_NEXT_BUF", "rw", "Alpha surface next buffer", modelled=False),
+        Register(0x240, "AS_CLRKEYLOW", "rw", "Alpha surface colour key low", modelled=False),
+        Register(0x250, "AS_CLRKEYHIGH", "rw", "Alpha surface colour key high", modelled=False),
+    ],
+)

@@ -1,0 +1,1 @@
+"""SMMUv3, the system MMU in front of the DMA masters."""
