@@ -1,0 +1,153 @@
+"""The board: device tree in, running machine out.
+
+Every enabled node whose `compatible` is in the catalogue becomes a hardware
+model on the bus. IOMMUs come first, so that the masters behind them find their
+translator, then interrupt controllers, then the rest in tree order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol, cast
+
+from soc.address import PhysAddr
+from soc.bus import Bus, Window
+from soc.clock import Clock
+from soc.device import InterruptController, Model, Slot
+from soc.devicetree.tree import Node, Tree
+from soc.errors import BadInput
+from soc.iommu.port import DmaPort, Translator
+from soc.irq import IrqLine
+from soc.memory.dram import Bank, Dram
+
+Catalogue = Mapping[str, type[Model]]
+"""Hardware models by compatible string."""
+
+
+class Processor(Protocol):
+    """Whatever executes software on the machine: a CPU core or the kernel model."""
+
+    def set_irq(self, level: bool) -> None:
+        """The level of its interrupt input."""
+        ...
+
+    def run(self, until: int) -> object:
+        """Execute until virtual time `until` at most; None means it only waits."""
+        ...
+
+
+class Machine:
+    """A built board. `models` by node path, `log` one line per remark of the hardware."""
+
+    def __init__(self, tree: Tree, catalogue: Catalogue) -> None:
+        self.tree = tree
+        self.clock = Clock()
+        self.dram = Dram([Bank(memory.base, memory.size) for memory in tree.memory])
+        self.bus = Bus(self.dram)
+        self.models: dict[str, Model] = {}
+        self.log: list[str] = []
+        self._catalogue = catalogue
+        self._slots: dict[str, Slot] = {}
+        self._processor: Processor | None = None
+        nodes = [node for node in tree.walk() if node.enabled and self._kind(node)]
+        for node in sorted(nodes, key=_build_order):
+            self._build(node)
+        for node in nodes:
+            self._wire_interrupts(node)
+
+    def find(self, kind: type) -> list[object]:
+        """Every model that is an instance of `kind`, in tree order."""
+        return [model for model in self.models.values() if isinstance(model, kind)]
+
+    def model(self, path_or_label: str) -> Model:
+        """The model of one node. BadInput if the board has no such node or no model for it."""
+        node = self.tree.find(path_or_label)
+        if node is None or node.path not in self.models:
+            raise BadInput(f"the board has no modelled node {path_or_label!r}")
+        return self.models[node.path]
+
+    # --- running -----------------------------------------------------------
+
+    def attach_processor(self, processor: Processor) -> None:
+        """Lead the interrupt controller's output to `processor` and let it run the machine."""
+        self._processor = processor
+        for model in self.models.values():
+            if isinstance(model, InterruptController):
+                model.cpu_irq.connect(processor.set_irq)
+
+    def run(self, until: int, stop: Callable[[], bool]) -> object:
+        """Run to virtual time `until` (ns), until `stop()` or until the processor stops.
+
+        Returns what made the processor stop, or None.
+        """
+        if self._processor is None:
+            raise RuntimeError("the machine has no processor")
+        while self.clock.now < until and not stop():
+            self.clock.run_due()
+            event = self.clock.next_event()
+            reason = self._processor.run(until if event is None else min(event, until))
+            if reason is not None:
+                return reason
+        return None
+
+    def close(self) -> None:
+        """Give the DRAM back to the host."""
+        for bank in self.dram.banks:
+            bank.close()
+
+    # --- building ----------------------------------------------------------
+
+    def _kind(self, node: Node) -> type[Model] | None:
+        for compatible in node.compatible:
+            if compatible in self._catalogue:
+                return self._catalogue[compatible]
+        return None
+
+    def _build(self, node: Node) -> None:
+        kind = self._kind(node)
+        assert kind is not None
+        master = self.bus.master(node.name)
+        irqs = tuple(IrqLine(f"{node.name}.{index}") for index in range(len(node.interrupts)))
+        slot = Slot(node, self.clock, self.bus, irqs, master, self._dma_port(node), self._log_for(node))
+        model = kind(slot)
+        self._slots[node.path] = slot
+        if len(node.reg) < len(model.targets):
+            raise BadInput(
+                f"{node.path}: its model needs {len(model.targets)} reg entries, the node has {len(node.reg)}",
+                node.where,
+            )
+        for reg, target in zip(node.reg, model.targets, strict=False):
+            self.bus.attach(Window(PhysAddr(reg.address), reg.size, target, node.name))
+        self.models[node.path] = model
+
+    def _dma_port(self, node: Node) -> DmaPort:
+        master = self.bus.master(node.name)
+        for entry in node.phandles("iommus", "#iommu-cells"):
+            iommu = self.models.get(entry.node.path)
+            if iommu is None:
+                raise BadInput(f"{node.path}: iommus names {entry.node.path}, which has no model", entry.where)
+            return DmaPort(master, entry.args[0] if entry.args else 0, cast(Translator, iommu))
+        return DmaPort(master)
+
+    def _wire_interrupts(self, node: Node) -> None:
+        for line, interrupt in zip(self._slots[node.path].irqs, node.interrupts, strict=True):
+            line.connect(self.interrupt_input(node, interrupt.controller, interrupt.specifier))
+
+    def interrupt_input(self, node: Node, controller: Node, specifier: tuple[int, ...]) -> Callable[[bool], None]:
+        """Where an interrupt of `node` goes in. BadInput for a controller that cannot take it."""
+        model = self.models.get(controller.path)
+        if not isinstance(model, InterruptController):
+            raise BadInput(f"{node.path}: {controller.path} is not a modelled interrupt controller", node.where)
+        try:
+            return model.input(specifier)
+        except ValueError as error:
+            raise BadInput(f"{node.path}: interrupt {list(specifier)}: {error}", node.where) from error
+
+    def _log_for(self, node: Node) -> Callable[[str], None]:
+        return lambda text: self.log.append(f"[{self.clock.now / 1e9:12.6f}] {node.name}: {text}")
+
+
+def _build_order(node: Node) -> int:
+    if "#iommu-cells" in node.properties:
+        return 0
+    return 1 if "#interrupt-cells" in node.properties else 2

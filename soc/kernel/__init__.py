@@ -1,0 +1,1 @@
+"""The modelled kernel: files, tasks, the driver core and the DMA API."""

@@ -1,0 +1,94 @@
+"""The driver core: devices from the tree, drivers by compatible.
+
+Source: drivers/base/dd.c and drivers/of/platform.c; matching walks the node's
+`compatible` list from the most specific entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+from soc.address import PhysAddr
+from soc.devicetree.tree import Node
+from soc.kernel.errors import KernelError
+from soc.kernel.iommu import IommuDomain
+
+if TYPE_CHECKING:
+    from soc.kernel.kernel import Kernel
+
+Handler = Callable[[], None]
+
+
+class Mmio:
+    """ioremap'ed registers of one `reg` window: readl and writel through the bus."""
+
+    def __init__(self, kernel: Kernel, base: PhysAddr, size: int) -> None:
+        self._cpu = kernel.cpu
+        self.base = base
+        self.size = size
+
+    def readl(self, offset: int) -> int:
+        return self._cpu.read(PhysAddr(self.base + offset), 4)
+
+    def writel(self, offset: int, value: int) -> None:
+        self._cpu.write(PhysAddr(self.base + offset), 4, value)
+
+    def readq(self, offset: int) -> int:
+        return self._cpu.read(PhysAddr(self.base + offset), 8)
+
+    def writeq(self, offset: int, value: int) -> None:
+        self._cpu.write(PhysAddr(self.base + offset), 8, value)
+
+
+class Device:
+    """A platform device. `dma_mask` in bits; `driver` once bound."""
+
+    def __init__(self, kernel: Kernel, node: Node) -> None:
+        self.kernel = kernel
+        self.node = node
+        self.driver: Driver | None = None
+        self.dma_mask = 32
+        self.max_segment_size = 64 << 10
+        self.segment_boundary = 0xFFFF_FFFF
+        self.iommu_domain: IommuDomain | None = None
+
+    @property
+    def name(self) -> str:
+        """As Linux names platform devices: `32e00000.lcdif`."""
+        base, _, unit = self.node.name.partition("@")
+        return f"{unit}.{base}" if unit else base
+
+    def ioremap(self, index: int = 0) -> Mmio:
+        """The registers of `reg` entry `index`. -EINVAL if there is none."""
+        entries = self.node.reg
+        if index >= len(entries):
+            raise KernelError(22, f"{self.name}: no reg entry {index}")
+        return Mmio(self.kernel, entries[index].address, entries[index].size)
+
+    def request_irq(self, handler: Handler, index: int = 0) -> None:
+        """Call `handler` in interrupt context for the node's interrupt `index`."""
+        self.kernel.request_irq(self, index, handler)
+
+    def __repr__(self) -> str:
+        return f"<device {self.name}>"
+
+
+class Driver:
+    """A platform driver: class per IP, one instance per bound device.
+
+    `probe` raises KernelError(EPROBE_DEFER) to be tried again after others.
+    """
+
+    name: ClassVar[str]
+    of_match: ClassVar[tuple[str, ...]]
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+        self.kernel = device.kernel
+
+    def probe(self) -> None:
+        """Bring the device up."""
+
+    def remove(self) -> None:
+        """Quiesce the device and give everything back."""

@@ -1,0 +1,66 @@
+"""The DMA API: a buffer's pages become addresses one device can use.
+
+Through the IOMMU when the device has a domain, else by physical address.
+Source: kernel/dma/{mapping,direct}.c, drivers/iommu/dma-iommu.c; SEMANTICS 6.1, 6.3, 6.4.
+
+Not modelled: swiotlb (an address beyond the device's mask fails), coherent
+allocations, cache maintenance, dma-ranges.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from soc.address import PAGE_SHIFT, Iova
+from soc.kernel.device import Device
+from soc.kernel.errors import KernelError
+from soc.kernel.scatterlist import DmaDirection, Ints, SgTable
+
+EIO, EINVAL = 5, 22
+
+
+def dma_map_sgtable(device: Device, sgt: SgTable, direction: DmaDirection, what: str = "a buffer") -> None:
+    """Fill `sgt`'s DMA side for `device`; `what` names the buffer in fault reports.
+
+    -EINVAL without a direction or with an empty table or one that is mapped
+    already, -ENOMEM without IOVA space, -EIO when the device cannot reach a page.
+    """
+    if direction is DmaDirection.NONE or not sgt.orig_nents:
+        raise KernelError(EINVAL, f"{device.name}: nothing to map or no direction")
+    if sgt.nents:
+        raise KernelError(EINVAL, f"{device.name}: the sg_table is mapped already")
+    kernel = device.kernel
+    if device.iommu_domain is None:
+        _direct(device, sgt)
+        return
+    iova = device.iommu_domain.map(sgt.frames(), direction, device.name, what, kernel.clock.now)
+    sgt.dma_address, sgt.dma_length = _segments(iova, sgt.size, device)
+
+
+def dma_unmap_sgtable(device: Device, sgt: SgTable, direction: DmaDirection) -> None:
+    """Undo `dma_map_sgtable`. A table that is not mapped is a WARN and nothing else."""
+    if not sgt.nents:
+        device.kernel.log.warn(f"DMA-API: {device.name}: device driver tries to free DMA memory it has not allocated")
+        return
+    if device.iommu_domain is not None:
+        device.iommu_domain.unmap(Iova(int(sgt.dma_address[0])), device.kernel.clock.now)
+    sgt.dma_address, sgt.dma_length = sgt.dma_address[:0], sgt.dma_length[:0]
+
+
+def _direct(device: Device, sgt: SgTable) -> None:
+    """dma-direct: bus addresses are physical addresses."""
+    last = int((sgt.starts + sgt.lengths).max()) - 1
+    if last >> device.dma_mask:
+        raise KernelError(EIO, f"{device.name}: {last:#x} is beyond the {device.dma_mask}-bit DMA mask")
+    sgt.dma_address, sgt.dma_length = sgt.starts.copy(), sgt.lengths.copy()
+
+
+def _segments(iova: Iova, size: int, device: Device) -> tuple[Ints, Ints]:
+    """One IOVA range cut by the device's segment size and boundary, both whole pages here."""
+    step = device.max_segment_size >> PAGE_SHIFT << PAGE_SHIFT
+    boundary = device.segment_boundary + 1
+    cuts = {iova, iova + size}
+    cuts.update(range(iova + step, iova + size, step))
+    cuts.update(range(-(-(iova + 1) // boundary) * boundary, iova + size, boundary))
+    edges = np.array(sorted(cuts), dtype=np.int64)
+    return edges[:-1], np.diff(edges)
