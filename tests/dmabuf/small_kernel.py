@@ -1,0 +1,81 @@
+"""Just enough kernel, device and exporter to call the framework."""
+
+from __future__ import annotations
+
+from soc.clock import Clock
+from soc.dmabuf.buffer import DmaBuf, DmaBufAttachment, DmaBufOps
+from soc.dmabuf.core import dma_buf_export
+from soc.kernel.errors import KernelError
+from soc.kernel.file import FileTable, Holder
+from soc.kernel.log import KernelLog
+from soc.kernel.scatterlist import DmaDirection, SgTable
+from soc.kernel.task import Task
+
+SIZE = 0x4000
+
+
+class SmallKernel:
+    """The parts of a kernel the framework uses."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.log = KernelLog(self.clock)
+        self.files = FileTable(self.log)
+
+    def task(self, pid: int = 1, comm: str = "app", limit: int = 1024) -> Task:
+        return Task.create(self.log, pid, comm, limit)
+
+
+class SmallDevice:
+    """A device as the framework sees it."""
+
+    def __init__(self, kernel: SmallKernel, name: str) -> None:
+        self.kernel = kernel
+        self.name = name
+
+    @property
+    def importer(self) -> Holder:
+        return Holder("importer", self.name)
+
+
+class Exporter:
+    """Writes down every operation; `fail` names one that refuses with its errno."""
+
+    def __init__(
+        self, kernel: SmallKernel, fail: tuple[str, int] | None = None, null_map: bool = False
+    ) -> None:
+        self.kernel = kernel
+        self.fail = fail
+        self.null_map = null_map
+        self.calls: list[str] = []
+
+    def export(self, size: int = SIZE) -> DmaBuf:
+        return dma_buf_export(self.kernel, self, self.ops(), size, 2, "test")
+
+    def ops(self) -> DmaBufOps:
+        return DmaBufOps(self.map, self.unmap, self.release, self.attach, self.detach)
+
+    def attach(self, dmabuf: DmaBuf, device: SmallDevice, attachment: DmaBufAttachment) -> None:
+        self._call("attach", device.name)
+
+    def detach(self, dmabuf: DmaBuf, attachment: DmaBufAttachment) -> None:
+        self._call("detach", attachment.device.name)
+
+    def map(self, attachment: DmaBufAttachment, direction: DmaDirection) -> SgTable | None:
+        self._call("map", attachment.device.name)
+        if self.null_map:
+            return None
+        sgt = SgTable.of([(0x8000_0000, SIZE)])
+        sgt.dma_address, sgt.dma_length = sgt.starts - 0x7000_0000, sgt.lengths
+        return sgt
+
+    def unmap(self, attachment: DmaBufAttachment, sgt: SgTable) -> None:
+        self._call("unmap", attachment.device.name)
+
+    def release(self, dmabuf: DmaBuf) -> None:
+        self._call("release", str(dmabuf))
+
+    def _call(self, op: str, who: str) -> None:
+        self.calls.append(f"{op} {who}")
+        if self.fail and self.fail[0] == op:
+            raise KernelError(self.fail[1], f"{op} refused for {who}")
