@@ -27,22 +27,15 @@ GLYPHS = (
     "0e11110e11110e",
     "0e11110f01020c",
 )
-GLYPH_ROWS, GLYPH_COLUMNS = 7, 5
+CELL_ROWS, CELL_COLUMNS = 8, 6
 DIGITS = 6
 
 
-def _glyph(digit: int) -> NDArray[np.bool_]:
-    """The 5x7 shape of a digit, shape (7, 6) with a blank column."""
-    rows = bytes.fromhex(GLYPHS[digit])
-    bits = [[bool(row >> (GLYPH_COLUMNS - 1 - column) & 1) for column in range(GLYPH_COLUMNS)] for row in rows]
-    return np.array([[*row, False] for row in bits])
-
-
-def number_mask(number: int, scale: int) -> NDArray[np.bool_]:
-    """The last six digits of `number`, each pixel `scale` pixels wide and high."""
-    digits = f"{number % 10**DIGITS:0{DIGITS}d}"
-    mask = np.hstack([_glyph(int(digit)) for digit in digits])
-    return mask.repeat(scale, axis=0).repeat(scale, axis=1)
+def digit_mask(digit: int, scale: int) -> NDArray[np.bool_]:
+    """A digit of 5x7 dots with a blank row and column, `scale` pixels a dot: shape (8 * scale, 6 * scale)."""
+    rows = [*bytes.fromhex(GLYPHS[digit]), 0]
+    dots = [[bool(row << 1 >> (CELL_COLUMNS - 1 - column) & 1) for column in range(CELL_COLUMNS)] for row in rows]
+    return np.array(dots).repeat(scale, axis=0).repeat(scale, axis=1)
 
 
 def draw_pattern(width: int, height: int, pattern: int) -> Rgb:
@@ -85,49 +78,53 @@ class Sensor:
 
     def __init__(self, width: int, height: int, code: int, pattern: int) -> None:
         self._code = code
-        self._picture = draw_pattern(width, height, pattern)
-        self.planes: tuple[Bytes, ...] = self._convert(self._picture)
+        self._size = (width, height)
+        picture = draw_pattern(width, height, pattern)
+        self.planes: tuple[Bytes, ...] = self._convert(picture)
         self._still = tuple(plane.copy() for plane in self.planes)
-        self._scale = max(1, min(width // (GLYPH_COLUMNS * DIGITS * 4), height // (GLYPH_ROWS * 4), 8))
-        self._dirty: list[tuple[slice, slice]] = []
+        wanted = min(width // (CELL_COLUMNS * (DIGITS + 1)), height // (CELL_ROWS * 3), 8)
+        self._scale = max(1, wanted)
+        self._digits = [self._patch(digit_mask(digit, self._scale)) for digit in range(10)]
+        self._marker = self._patch(np.ones((2 * self._scale, 2 * self._scale), dtype=np.bool_))
+        self._shown = [-1] * DIGITS
+        self._marker_left = 0
 
     def expose(self, number: int) -> None:
-        """Make `planes` show frame `number`."""
-        for where in self._dirty:
-            self._restore(where)
-        self._dirty.clear()
-        mask = number_mask(number, self._scale)
-        self._stamp(2 * self._scale, 2 * self._scale, mask)
-        height, width, _ = self._picture.shape
-        side = 2 * self._scale
-        travel = max(width - side, 1)
-        self._stamp(height - 2 * side, (number * side) % travel, np.ones((side, side), dtype=np.bool_))
+        """Make `planes` show frame `number`: its last six digits, and the marker in its place."""
+        scale = self._scale
+        for place, character in enumerate(f"{number % 10**DIGITS:0{DIGITS}d}"):
+            if self._shown[place] != int(character):
+                self._shown[place] = int(character)
+                self._put(self._digits[int(character)], 2 * scale, 2 * scale + place * CELL_COLUMNS * scale)
+        width, height = self._size
+        top, side = height - 4 * scale, 2 * scale
+        self._put(tuple(self._still_area(top, self._marker_left)), top, self._marker_left)
+        self._marker_left = number * side % max(width - side, 1) & ~1
+        self._put(self._marker, top, self._marker_left)
 
-    def _stamp(self, top: int, left: int, mask: NDArray[np.bool_]) -> None:
-        """White where `mask` is set, black around it, snapped to even pixels."""
-        height, width, _ = self._picture.shape
-        top, left = max(top, 0) & ~1, max(left, 0) & ~1
-        bottom, right = min(top + mask.shape[0] + 1, height) & ~1, min(left + mask.shape[1] + 1, width) & ~1
-        if bottom <= top or right <= left:
-            return
-        box = np.zeros((bottom - top, right - left, 3), dtype=np.uint8)
-        cut = mask[: bottom - top, : right - left]
-        box[: cut.shape[0], : cut.shape[1]][cut] = 255
-        where = (slice(top, bottom), slice(left, right))
-        for plane, patch, area in zip(self.planes, self._convert(box), self._areas(where), strict=True):
-            plane[area] = patch
-        self._dirty.append(where)
+    def _patch(self, mask: NDArray[np.bool_]) -> tuple[Bytes, ...]:
+        """White dots on black as pieces of the planes."""
+        return self._convert((mask[..., None] * np.uint8(255)).repeat(3, axis=-1))
 
-    def _restore(self, where: tuple[slice, slice]) -> None:
-        for plane, still, area in zip(self.planes, self._still, self._areas(where), strict=True):
-            plane[area] = still[area]
+    def _put(self, patch: tuple[Bytes, ...], top: int, left: int) -> None:
+        """Lay `patch` over the planes at even `top`, `left`; what lies outside is cut off."""
+        for plane, piece, (row, column) in zip(self.planes, patch, self._origins(top, left), strict=True):
+            area = plane[row : row + piece.shape[0], column : column + piece.shape[1]]
+            area[:] = piece[: area.shape[0], : area.shape[1]]
 
-    def _areas(self, where: tuple[slice, slice]) -> list[tuple[slice, slice]]:
-        """The pixel area as byte areas of each plane."""
-        rows, columns = where
+    def _still_area(self, top: int, left: int) -> list[Bytes]:
+        """What lies under the marker at `top`, `left`."""
+        return [
+            still[row : row + piece.shape[0], column : column + piece.shape[1]]
+            for still, piece, (row, column) in zip(self._still, self._marker, self._origins(top, left), strict=True)
+        ]
+
+    def _origins(self, top: int, left: int) -> list[tuple[int, int]]:
+        """Row and byte column of an even pixel in each plane; a picture too small has all at 0."""
+        top, left = max(top, 0) & ~1, max(left, 0)
         if self._code == FORMAT_NV12:
-            return [where, (slice(rows.start // 2, rows.stop // 2), columns)]
-        return [(rows, slice(4 * columns.start, 4 * columns.stop))]
+            return [(top, left), (top // 2, left)]
+        return [(top, 4 * left)]
 
     def _convert(self, rgb: Rgb) -> tuple[Bytes, ...]:
         return to_nv12(rgb) if self._code == FORMAT_NV12 else (to_xrgb8888(rgb),)

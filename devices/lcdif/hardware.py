@@ -13,6 +13,7 @@ swizzling, CRC, FIFO levels.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
@@ -38,6 +39,21 @@ SHORTEST_FRAME = 100_000
 BYTES_PER_PIXEL = {WORD_LENGTH_16: 2, WORD_LENGTH_24: 4}
 
 
+@dataclass(frozen=True)
+class Timing:
+    """A mode as latched at the start of a frame; `active` and `whole` are ns of a frame."""
+
+    lines: int = 0
+    pixels: int = 0
+    depth: int = 0
+    active: int = 0
+    whole: int = SHORTEST_FRAME
+
+    @property
+    def line_bytes(self) -> int:
+        return self.pixels * self.depth
+
+
 class Lcdif:
     """Hardware model; `frames` records every frame it fetched."""
 
@@ -50,6 +66,7 @@ class Lcdif:
         self.frames = FrameRecorder(slot.node.name, slot.clock)
         self.regs = RegisterFile(TABLE, slot.log)
         self.targets: tuple[Target, ...] = (self.regs,)
+        self._mode = Timing()
         self._timer: Event | None = None
         self._fault: str | None = None
         self._fetching = False
@@ -94,22 +111,14 @@ class Lcdif:
 
     # --- timing ------------------------------------------------------------
 
-    @property
-    def _lines(self) -> int:
-        return self.regs.field("TRANSFER_COUNT", "V_COUNT")
-
-    @property
-    def _line_bytes(self) -> int:
-        width = self.regs.field("TRANSFER_COUNT", "H_COUNT")
-        return width * BYTES_PER_PIXEL.get(self.regs.field("CTRL", "WORD_LENGTH"), 0)
-
-    def _frame_time(self) -> tuple[int, int]:
-        """(active, whole) nanoseconds of a frame."""
-        clocks = self.regs.field("VDCTRL2", "HSYNC_PERIOD")
-        total = max(self.regs.field("VDCTRL1", "VSYNC_PERIOD"), self._lines)
-        active = self._lines * clocks * SECOND // self._pixel_clock
-        whole = total * clocks * SECOND // self._pixel_clock
-        return min(active, max(whole, SHORTEST_FRAME)), max(whole, SHORTEST_FRAME)
+    def _timing(self) -> Timing:
+        """The present mode, from the registers."""
+        lines, pixels = self.regs.field("TRANSFER_COUNT", "V_COUNT"), self.regs.field("TRANSFER_COUNT", "H_COUNT")
+        depth = BYTES_PER_PIXEL.get(self.regs.field("CTRL", "WORD_LENGTH"), 0)
+        line = self.regs.field("VDCTRL2", "HSYNC_PERIOD") * SECOND
+        total = max(self.regs.field("VDCTRL1", "VSYNC_PERIOD"), lines)
+        whole = max(total * line // self._pixel_clock, SHORTEST_FRAME)
+        return Timing(lines, pixels, depth, min(lines * line // self._pixel_clock, whole), whole)
 
     # --- scan-out ----------------------------------------------------------
 
@@ -119,19 +128,21 @@ class Lcdif:
             return
         self._fault = None
         self._fetching = True
+        self._mode = self._timing()
         self.frames.begin(Iova(self.regs.get("CUR_BUF")))
         self._raise(VSYNC_EDGE)
         self._schedule_band(0)
 
     def _schedule_band(self, band: int) -> None:
-        delay = self._frame_time()[0] // BANDS
+        delay = self._mode.active // BANDS
         self._timer = self._slot.clock.after(delay, lambda: self._fetch_band(band))
 
     def _fetch_band(self, band: int) -> None:
-        first, last = self._lines * band // BANDS, self._lines * (band + 1) // BANDS
-        size = (last - first) * self._line_bytes
+        mode = self._mode
+        first, last = mode.lines * band // BANDS, mode.lines * (band + 1) // BANDS
+        size = (last - first) * mode.line_bytes
         if size and self._fault is None:
-            address = Iova(self.regs.get("CUR_BUF") + first * self._line_bytes)
+            address = Iova(self.regs.get("CUR_BUF") + first * mode.line_bytes)
             try:
                 span, data = self._slot.dma.read(address, size)
                 self.frames.add([span], data)
@@ -145,9 +156,9 @@ class Lcdif:
             self._end_frame()
 
     def _end_frame(self) -> None:
-        active, whole = self._frame_time()
         self._fetching = False
-        self._timer = self._slot.clock.after(whole - active // BANDS * BANDS, self._start_frame)
+        blanking = self._mode.whole - self._mode.active // BANDS * BANDS
+        self._timer = self._slot.clock.after(blanking, self._start_frame)
         self.frames.finish(self._fault)
         self.regs.set("CUR_BUF", self.regs.get("NEXT_BUF"))
         self._raise(FRAME_DONE)
@@ -164,15 +175,13 @@ class Lcdif:
 
     def picture(self, iova: Iova) -> Bytes | None:
         """The buffer at `iova` as RGB, shape (lines, pixels, 3); None where nothing is mapped."""
-        depth = BYTES_PER_PIXEL.get(self.regs.field("CTRL", "WORD_LENGTH"), 0)
-        width = self.regs.field("TRANSFER_COUNT", "H_COUNT")
-        if not depth or not width or not self._lines:
-            return None
-        data = self._slot.dma.peek(iova, self._lines * width * depth)
+        mode = self._timing()
+        size = mode.lines * mode.line_bytes
+        data = self._slot.dma.peek(iova, size) if size else None
         if data is None:
             return None
-        if depth == 4:
-            return data.reshape(self._lines, width, 4)[..., 2::-1].copy()
-        pixels = np.ascontiguousarray(data).view("<u2").reshape(self._lines, width)
+        if mode.depth == 4:
+            return data.reshape(mode.lines, mode.pixels, 4)[..., 2::-1].copy()
+        pixels = np.ascontiguousarray(data).view("<u2").reshape(mode.lines, mode.pixels)
         channels = [(pixels >> 11 & 31) * 255 // 31, (pixels >> 5 & 63) * 255 // 63, (pixels & 31) * 255 // 31]
         return np.stack(channels, axis=-1).astype(np.uint8)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -63,6 +64,9 @@ class Smmuv3:
         self.fault_reports: list[FaultReport] = []
         self.fault_listeners: list[Callable[[FaultReport], None]] = []
         self._translation = Translation(slot.master)
+        self._stream_table = StreamTable(PhysAddr(0), 0)
+        self.regs.on_write("STRTAB_BASE", partial(self._write_strtab, "STRTAB_BASE"))
+        self.regs.on_write("STRTAB_BASE_CFG", partial(self._write_strtab, "STRTAB_BASE_CFG"))
         self.regs.on_write("CR0", self._write_cr0)
         self.regs.on_write("IRQ_CTRL", self._write_irq_ctrl)
         self.regs.on_write("GERRORN", self._write_gerrorn)
@@ -77,7 +81,7 @@ class Smmuv3:
                 raise self._abort(stream, iova, write, "the SMMU is off and GBPA.ABORT is set")
             return PageSpan.linear(PhysAddr(iova), size)
         try:
-            return self._translation.translate(self._stream_table(), stream, iova, size, write)
+            return self._translation.translate(self._stream_table, stream, iova, size, write)
         except StreamFault as fault:
             record = EventRecord(fault.event, stream, fault.iova, write)
             self._report(record, fault.record)
@@ -86,15 +90,16 @@ class Smmuv3:
     def peek(self, stream: int, iova: Iova, size: int) -> PageSpan | None:
         if not self.regs.get("CR0") & CR0_SMMUEN:
             return PageSpan.linear(PhysAddr(iova), size)
-        return self._translation.peek(self._stream_table(), stream, iova, size)
+        return self._translation.peek(self._stream_table, stream, iova, size)
 
     def _abort(self, stream: int, iova: Iova, write: bool, reason: str) -> DmaAbort:
         return DmaAbort(f"stream {stream:#x}", iova, "write" if write else "read", reason)
 
-    def _stream_table(self) -> StreamTable:
+    def _write_strtab(self, name: str, value: int) -> None:
+        self.regs.set(name, value)
         log2 = min(self.regs.field("STRTAB_BASE_CFG", "LOG2SIZE"), SID_BITS)
         base = self.regs.get("STRTAB_BASE") & 0x000F_FFFF_FFFF_FFC0
-        return StreamTable(PhysAddr(base & ~((64 << log2) - 1)), log2)
+        self._stream_table = StreamTable(PhysAddr(base & ~((64 << log2) - 1)), log2)
 
     # --- events ------------------------------------------------------------
 

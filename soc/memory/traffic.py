@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,37 +11,52 @@ from soc.address import PAGE_SHIFT, PAGE_SIZE
 from soc.memory.dram import Dram, Frames, PageSpan
 
 
+PENDING_LIMIT = 4096
+
+
 class Traffic:
     """Byte counters of one master over every page of DRAM.
 
-    `reads` and `writes` have one uint64 per page of all banks in order.
+    Transfers repeat the same spans frame after frame, so they are counted by
+    span first and spread over the pages when somebody asks.
     """
 
     def __init__(self, dram: Dram) -> None:
-        pages = sum(len(bank.pages) for bank in dram.banks)
-        self.reads: NDArray[np.uint64] = np.zeros(pages, dtype=np.uint64)
-        self.writes: NDArray[np.uint64] = np.zeros(pages, dtype=np.uint64)
         self._dram = dram
+        self._pending: Counter[tuple[PageSpan, bool]] = Counter()
+        pages = sum(len(bank.pages) for bank in dram.banks)
+        self._reads: NDArray[np.uint64] = np.zeros(pages, dtype=np.uint64)
+        self._writes: NDArray[np.uint64] = np.zeros(pages, dtype=np.uint64)
 
     def count(self, span: PageSpan, write: bool) -> None:
         """Book one transfer of `span`, which must be DRAM."""
-        counters = self.writes if write else self.reads
-        index = self._index(span.frames)
-        last = span.offset + span.size - ((len(span.frames) - 1) << PAGE_SHIFT)
-        if span.contiguous:
-            run = counters[int(index[0]) : int(index[0]) + len(index)]
-            run += np.uint64(PAGE_SIZE)
-        else:
-            np.add.at(counters, index, np.uint64(PAGE_SIZE))
-        counters[index[0]] -= np.uint64(span.offset)
-        counters[index[-1]] -= np.uint64(PAGE_SIZE - last)
+        self._pending[span, write] += 1
+        if len(self._pending) > PENDING_LIMIT:
+            self._spread()
+
+    def per_page(self, write: bool) -> NDArray[np.uint64]:
+        """Bytes read or written, one counter per page of all banks in order."""
+        self._spread()
+        return self._writes if write else self._reads
 
     def total(self, frames: Frames | None = None) -> tuple[int, int]:
         """(bytes read, bytes written) on `frames`, or everywhere."""
+        self._spread()
         if frames is None:
-            return int(self.reads.sum()), int(self.writes.sum())
+            return int(self._reads.sum()), int(self._writes.sum())
         index = self._index(frames)
-        return int(self.reads[index].sum()), int(self.writes[index].sum())
+        return int(self._reads[index].sum()), int(self._writes[index].sum())
+
+    def _spread(self) -> None:
+        """Book the pending spans on their pages; the first and last may be partial."""
+        for (span, write), times in self._pending.items():
+            counters = self._writes if write else self._reads
+            index = self._index(span.frames)
+            last = span.offset + span.size - ((len(span.frames) - 1) << PAGE_SHIFT)
+            np.add.at(counters, index, np.uint64(times * PAGE_SIZE))
+            counters[index[0]] -= np.uint64(times * span.offset)
+            counters[index[-1]] -= np.uint64(times * (PAGE_SIZE - last))
+        self._pending.clear()
 
     def _index(self, frames: Frames) -> Frames:
         if len(self._dram.banks) == 1:

@@ -86,8 +86,8 @@ def _same_pages(evidence: Evidence, matched: Matched) -> Check:
             if not np.array_equal(frames, views[0][1]):
                 return Check(name, False, f"{device} and {views[0][0]} see different pages of {sharing.buffer}")
     for source, sink in matched.pairs:
-        if not np.array_equal(source.frames(), sink.frames()):
-            where = evidence.name_of(source.frames()), evidence.name_of(sink.frames())
+        if not np.array_equal(source.frames, sink.frames):
+            where = evidence.name_of(source.frames), evidence.name_of(sink.frames)
             return Check(
                 name,
                 False,

@@ -1,0 +1,114 @@
+"""The command `soc`.
+
+Exit status: 0 what was asked for held, 1 it did not, 2 bad input (one line on stderr).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from devices.catalogue import drivers_by_compatible, models, tables
+from soc import __version__
+from soc.devicetree.report import board_report
+from soc.devicetree.tree import load_board
+from soc.errors import BadInput
+from soc.regdoc import markdown
+from soc.report.summary import summary
+from soc.report.write import write_report
+from soc.scenario.bugs import BUGS
+from soc.scenario.run import run_scenario
+from soc.scenario.spec import load_scenario
+
+HELD, FAILED, BAD_INPUT = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.command(options)
+    except BadInput as error:
+        print(f"soc: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("soc: interrupted", file=sys.stderr)
+        return FAILED
+    return status
+
+
+def _check(options: argparse.Namespace) -> int:
+    tree = load_board(options.board)
+    kinds = {compatible: model.__name__ for compatible, model in models().items()}
+    print(board_report(tree, kinds, drivers_by_compatible()), end="")
+    return HELD
+
+
+def _run(options: argparse.Namespace) -> int:
+    scenario = load_scenario(options.scenario, tuple(BUGS))
+    out: Path = options.out or Path("out") / scenario.name
+    with tqdm(total=scenario.frames, desc=scenario.name, unit="frame", disable=options.quiet) as bar:
+        run = run_scenario(scenario, lambda shown: bar.update(shown - bar.n) and None)
+    write_report(run.result, out, run.pictures)
+    print(summary(run.result))
+    print(f"report: {out / 'report.html'}")
+    return HELD if run.result.passed else FAILED
+
+
+def _regs(options: argparse.Namespace) -> int:
+    known = {table.name: table for table in tables()}
+    if options.block is None:
+        for table in known.values():
+            print(f"{table.name:10} {len(table.registers):3} registers  {table.source}")
+        return HELD
+    if options.block not in known:
+        raise BadInput(f"no block {options.block!r}; known: {', '.join(known)}")
+    print(markdown(known[options.block]), end="")
+    return HELD
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="soc",
+        description="A full-system SoC model that proves zero-copy buffer sharing.",
+        epilog="example: soc run configs/scenarios/camera-to-display.yaml --out out",
+    )
+    parser.add_argument("--version", action="version", version=f"soc {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    check = commands.add_parser(
+        "check",
+        help="read a board and show what the kernel and the models make of it",
+        epilog="example: soc check configs/boards/rehearsal.yaml",
+    )
+    check.add_argument("board", type=Path, metavar="BOARD.yaml")
+    check.set_defaults(command=_check)
+
+    run = commands.add_parser(
+        "run",
+        help="carry out a scenario and judge it",
+        description="Carries out a scenario. DIR gets report.json, report.html, first.png and last.png.",
+        epilog="example: soc run configs/scenarios/camera-to-display.yaml --out out; "
+        "exit status: 0 passed, 1 failed, 2 bad input",
+    )
+    run.add_argument("scenario", type=Path, metavar="SCENARIO.yaml")
+    run.add_argument("--out", type=Path, metavar="DIR", help="where the report goes (default: out/SCENARIO)")
+    run.add_argument("--quiet", action="store_true", help="no progress bar")
+    run.set_defaults(command=_run)
+
+    regs = commands.add_parser(
+        "regs",
+        help="show the registers of an IP as its datasheet would",
+        epilog="example: soc regs camera; without a name, lists the blocks",
+    )
+    regs.add_argument("block", nargs="?", metavar="BLOCK")
+    regs.set_defaults(command=_regs)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""A scenario driven by the modelled kernel."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+
+from devices.camera.driver import CameraDriver
+from devices.catalogue import DRIVERS
+from devices.lcdif.driver import LcdifDriver
+from devices.smmuv3.driver import Smmuv3Driver
+from heaps.carveout import CarveoutHeap
+from soc.dmabuf.buffer import DmaBuf
+from soc.dmabuf.ledger import leaked
+from soc.errors import BadInput
+from soc.kernel.device import Driver
+from soc.kernel.errors import KernelError
+from soc.kernel.kernel import Kernel
+from soc.kernel.task import Task
+from soc.kernel.video import PictureFormat
+from soc.scenario.bugs import with_bugs
+from soc.scenario.outcome import Outcome
+from soc.scenario.pipeline import CameraToDisplay
+from soc.scenario.rig import Rig
+from soc.scenario.spec import KernelRun
+from soc.verify.evidence import BufferRange, Sharing, TrafficWindow
+
+APP_PID = 100
+
+D = TypeVar("D", bound=Driver)
+
+
+class KernelSession:
+    """Boots the kernel model, opens the pipeline and streams."""
+
+    def __init__(self, rig: Rig, software: KernelRun) -> None:
+        self._rig = rig
+        self._software = software
+        self._region = rig.region(software.heap, software.where)
+        self._kernel = Kernel(rig.machine, with_bugs(DRIVERS, software.bugs))
+        rig.last_owner = self._last_owner
+
+    def run(self) -> Outcome:
+        """Stream until the last frame was shown or time is up, then tear everything down."""
+        kernel, scenario = self._kernel, self._rig.scenario
+        kernel.boot()
+        region = self._region
+        heap = CarveoutHeap(kernel, region.name, region.base, region.size)
+        task = Task.create(kernel.log, APP_PID, "camera-app")
+        app = CameraToDisplay(
+            task, self._driver("source", CameraDriver), self._driver("sink", LcdifDriver), scenario.frames
+        )
+        outcome = Outcome({}, [])
+        try:
+            buffers = app.open(heap, self._software.buffers, scenario.picture, self._sink_picture(), scenario.pattern)
+            self._stream(app, buffers, outcome)
+        except KernelError as error:
+            outcome.mishaps.append(f"the pipeline could not run: {error}")
+        app.close()
+        task.exit()
+        outcome.leaked = leaked(kernel)
+        kernel.shutdown()
+        outcome.warnings = kernel.log.warnings
+        outcome.kernel_log = kernel.log.lines()
+        return outcome
+
+    def _stream(self, app: CameraToDisplay, buffers: list[DmaBuf], outcome: Outcome) -> None:
+        outcome.sharing = [_sharing(dmabuf) for dmabuf in buffers]
+        outcome.buffers = [_range(dmabuf) for dmabuf in buffers]
+        window = TrafficWindow(self._rig.machine.bus, np.concatenate([b.frames for b in outcome.buffers]))
+        app.start()
+        try:
+            self._rig.machine.run(self._kernel.clock.now + self._rig.scenario.time_limit, app.done)
+        finally:
+            outcome.moved = window.moved()
+        if not app.done():
+            outcome.mishaps.append(f"not done after {self._rig.scenario.time_limit / 1e9:g} s of virtual time")
+
+    def _sink_picture(self) -> PictureFormat:
+        picture = self._rig.scenario.picture
+        return PictureFormat(picture.width, self._software.sink_lines or picture.height, picture.fourcc)
+
+    def _driver(self, role: str, kind: type[D]) -> D:
+        """The bound driver of the scenario's source or sink. BadInput if none bound."""
+        name = getattr(self._rig.scenario, role)
+        node = self._rig.machine.tree.find(name)
+        device = self._kernel.devices.get(node.path) if node else None
+        if device is None or not isinstance(device.driver, kind):
+            raise BadInput(f"no {kind.name} driver bound to {name!r}", self._rig.scenario.where[role])
+        return device.driver
+
+    def _last_owner(self, stream: int, iova: int) -> str:
+        for ops in self._kernel.iommus.values():
+            if isinstance(ops, Smmuv3Driver):
+                return ops.last_owner(stream, iova)
+        return "unknown: no IOMMU driver"
+
+
+def _range(dmabuf: DmaBuf) -> BufferRange:
+    """A buffer's pages as its exporter says; every importer is compared with them."""
+    return BufferRange(str(dmabuf), dmabuf.mappings[0].sgt.frames())
+
+
+def _sharing(dmabuf: DmaBuf) -> Sharing:
+    return Sharing(
+        str(dmabuf), {mapping.attachment.device.name: mapping.sgt.frames() for mapping in dmabuf.mappings}
+    )

@@ -1,0 +1,142 @@
+"""The test rig: a scenario's machine with probes on both ends of the pipeline.
+
+The probes are what a lab would clamp on: a recorder at each engine, a grabber
+for the first and last picture on the display, a listener on the SMMU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.camera.hardware import Camera
+from devices.catalogue import models
+from devices.lcdif.hardware import Lcdif
+from devices.pl011.hardware import Pl011
+from devices.smmuv3.hardware import FaultReport, Smmuv3
+from soc.address import PAGE_SHIFT
+from soc.board import Machine
+from soc.devicetree.reserved import ReservedRegion
+from soc.devicetree.tree import load_board
+from soc.errors import BadInput, Where
+from soc.frames import FrameRecord
+from soc.memory.dram import Frames
+from soc.scenario.spec import Scenario
+from soc.verify.result import Fault
+
+T = TypeVar("T")
+
+Picture = NDArray[np.uint8]
+Progress = Callable[[int], None]
+"""Called with the number of different frames shown so far."""
+
+LastOwner = Callable[[int, int], str]
+"""Says who had (stream, iova) last, as far as the software keeps books."""
+
+
+def nobody(stream: int, iova: int) -> str:
+    """The answer when no software keeps books about IOVAs."""
+    return "unknown: the software under test keeps its own tables"
+
+
+class Rig:
+    """The built machine of one scenario. BadInput if scenario and board do not fit."""
+
+    def __init__(self, scenario: Scenario, progress: Progress) -> None:
+        self.scenario = scenario
+        self.machine = Machine(load_board(scenario.board), models())
+        self.camera = self._engine("source", Camera)
+        self.display = self._engine("sink", Lcdif)
+        self.pictures: dict[str, Picture] = {}
+        self._progress = progress
+        self._digests: set[str] = set()
+        self.faults: list[Fault] = []
+        self.last_owner: LastOwner = nobody
+        self.display.frames.listeners.append(self._fetched)
+        for smmu in self._smmus():
+            smmu.fault_listeners.append(partial(self._faulted, smmu))
+
+    @property
+    def uart(self) -> str:
+        """What came out of the serial ports."""
+        ports = [model for model in self.machine.models.values() if isinstance(model, Pl011)]
+        return "".join(port.output.decode("utf-8", "replace") for port in ports)
+
+    def region(self, name: str, where: Where) -> ReservedRegion:
+        """The reserved region with that label or node name. BadInput if there is none."""
+        for region in self.machine.tree.reserved:
+            if name in (region.label, region.name):
+                return region
+        known = ", ".join(region.label or region.name for region in self.machine.tree.reserved) or "none"
+        raise BadInput(f"the board has no reserved region {name!r}; it has: {known}", where)
+
+    def close(self) -> None:
+        self.machine.close()
+
+    # --- probes ------------------------------------------------------------
+
+    def _fetched(self, record: FrameRecord) -> None:
+        """A frame left the display: count it, and grab it if it is the first or the last."""
+        if record.digest is None or record.digest in self._digests:
+            return
+        self._digests.add(record.digest)
+        shown = len(self._digests)
+        if shown == 1:
+            self._grab("first", record)
+        if shown == self.scenario.frames:
+            self._grab("last", record)
+        self._progress(shown)
+
+    def _faulted(self, smmu: Smmuv3, report: FaultReport) -> None:
+        """Book a fault together with who had the address at that moment."""
+        record = report.record
+        self.faults.append(
+            Fault(
+                device=self._device_of(smmu, record.stream),
+                stream=record.stream,
+                iova=record.iova,
+                access="write" if record.write else "read",
+                reason=record.event.name,
+                time=report.time,
+                last_owner=self.last_owner(record.stream, record.iova),
+            )
+        )
+
+    def _grab(self, name: str, record: FrameRecord) -> None:
+        picture = self.display.picture(record.iova)
+        if picture is not None:
+            self.pictures[name] = picture
+
+    # --- finding things ----------------------------------------------------
+
+    def _engine(self, role: str, kind: type[T]) -> T:
+        name = getattr(self.scenario, role)
+        node = self.machine.tree.find(name)
+        model = self.machine.models.get(node.path) if node else None
+        if not isinstance(model, kind):
+            problem = "has no node" if node is None else "has no such model for"
+            raise BadInput(
+                f"{role} must be a {kind.__name__.lower()}: the board {problem} {name!r}",
+                self.scenario.where[role],
+            )
+        return model
+
+    def _smmus(self) -> list[Smmuv3]:
+        return [model for model in self.machine.models.values() if isinstance(model, Smmuv3)]
+
+    def _device_of(self, smmu: Smmuv3, stream: int) -> str:
+        """The node whose `iommus` names this stream of this SMMU."""
+        for node in self.machine.tree.walk():
+            for entry in node.phandles("iommus", "#iommu-cells"):
+                if self.machine.models.get(entry.node.path) is smmu and stream in entry.args[:1]:
+                    return node.name
+        return f"stream {stream:#x}"
+
+
+def frames_of(region: ReservedRegion) -> Frames:
+    """Every page frame of a reserved region, shape (n,)."""
+    return np.arange(region.base >> PAGE_SHIFT, region.end >> PAGE_SHIFT, dtype=np.int64)

@@ -1,0 +1,212 @@
+"""The scenario file: YAML in, a checked `Scenario` out.
+
+    description: one sentence for people
+    board: ../boards/rehearsal.yaml      # relative to this file
+    source: camera                       # label or path of the producing node
+    sink: lcdif                          # label or path of the consuming node
+    picture: {width: 1920, height: 1080, format: XRGB8888, pattern: bars}
+    frames: 120
+    time-limit: 10                       # seconds of virtual time
+    kernel: {heap: fb_pool, buffers: 3, bugs: [display-unmaps-at-flip]}
+or, instead of `kernel`, software that runs on the CPU:
+    firmware: {image: ../../firmware/camera_to_display.elf, arguments: [1920, 1080, 120, 0], buffers: fb_pool}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from soc.devicetree.values import Number, Property, RawNode, Row, Text
+from soc.devicetree.yaml_events import read_text
+from soc.devicetree.yaml_source import parse
+from soc.errors import BadInput, Where
+from soc.kernel.video import PictureFormat
+
+T = TypeVar("T")
+
+FORMATS = ("XRGB8888", "RGB565", "NV12")
+PATTERNS = ("bars", "gradient", "checker")
+MAX_SIDE = 8192
+MAX_FRAMES = 1_000_000
+MAX_BUFFERS = 32
+MAX_SECONDS = 86_400
+
+
+@dataclass(frozen=True)
+class KernelRun:
+    """The kernel model drives: `buffers` dma-bufs from the heap over region `heap`.
+
+    `sink_lines` is the display's height when it differs from the camera's.
+    """
+
+    heap: str
+    buffers: int
+    bugs: tuple[str, ...]
+    sink_lines: int | None
+    where: Where
+
+
+@dataclass(frozen=True)
+class FirmwareRun:
+    """An image on the CPU: `arguments` go to x0.., `buffers` is the region its frames live in."""
+
+    image: Path
+    arguments: tuple[int, ...]
+    buffers: str
+    where: Where
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One run. `time_limit` in ns of virtual time."""
+
+    path: Path
+    description: str
+    board: Path
+    source: str
+    sink: str
+    picture: PictureFormat
+    pattern: str
+    frames: int
+    time_limit: int
+    software: KernelRun | FirmwareRun
+    where: dict[str, Where]
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+
+def load_scenario(path: Path, bugs: tuple[str, ...]) -> Scenario:
+    """Read and check a scenario. `bugs` are the names that may be planted.
+
+    BadInput with file:line for anything that is missing, unknown or of the wrong kind.
+    """
+    raw = parse(path, read_text(path, "scenario"), "scenario")
+    top = _Section(
+        raw,
+        ("description", "board", "source", "sink", "frames", "time-limit"),
+        ("picture", "kernel", "firmware"),
+    )
+    picture = top.child("picture")
+    if picture is None:
+        raise BadInput("a scenario needs a `picture` section with width, height and format", raw.where)
+    shape = _Section(picture, ("width", "height", "format", "pattern"))
+    return Scenario(
+        path=path,
+        description=top.text("description", ""),
+        board=_relative(path, top.text("board")),
+        source=top.text("source"),
+        sink=top.text("sink"),
+        picture=PictureFormat(
+            shape.number("width", 1, MAX_SIDE), shape.number("height", 1, MAX_SIDE), shape.choice("format", FORMATS)
+        ),
+        pattern=shape.choice("pattern", PATTERNS, "bars"),
+        frames=top.number("frames", 1, MAX_FRAMES),
+        time_limit=top.number("time-limit", 1, MAX_SECONDS, 60) * 1_000_000_000,
+        software=_software(path, top, bugs),
+        where={name: prop.where for name, prop in raw.properties.items()} | {"picture": picture.where},
+    )
+
+
+def _software(path: Path, top: _Section, bugs: tuple[str, ...]) -> KernelRun | FirmwareRun:
+    kernel, firmware = top.child("kernel"), top.child("firmware")
+    if (kernel is None) == (firmware is None):
+        raise BadInput("a scenario has either a `kernel` or a `firmware` section", top.where)
+    if kernel is not None:
+        section = _Section(kernel, ("heap", "buffers", "bugs", "sink-lines"))
+        return KernelRun(
+            heap=section.text("heap"),
+            buffers=section.number("buffers", 1, MAX_BUFFERS),
+            bugs=section.choices("bugs", bugs),
+            sink_lines=section.number("sink-lines", 1, MAX_SIDE, 0) or None,
+            where=kernel.where,
+        )
+    assert firmware is not None  # exactly one of the two is there
+    section = _Section(firmware, ("image", "arguments", "buffers"))
+    return FirmwareRun(
+        image=_relative(path, section.text("image")),
+        arguments=section.numbers("arguments"),
+        buffers=section.text("buffers"),
+        where=firmware.where,
+    )
+
+
+def _relative(path: Path, name: str) -> Path:
+    """`name` as seen from the scenario's folder, without needless `..` in messages."""
+    joined = path.parent / name
+    try:
+        return joined.resolve().relative_to(Path.cwd())
+    except ValueError:
+        return joined.resolve()
+
+
+class _Section:
+    """One mapping of the file with typed getters; unknown keys are refused at once."""
+
+    def __init__(self, raw: RawNode, keys: tuple[str, ...], sections: tuple[str, ...] = ()) -> None:
+        self._raw = raw
+        self.where = raw.where
+        for name, prop in raw.properties.items():
+            if name not in keys:
+                wanted = "a section" if name in sections else f"one of {', '.join(keys)}"
+                raise BadInput(f"unknown key {name!r}: expected {wanted}", prop.where)
+        for node in raw.children:
+            if node.name not in sections:
+                raise BadInput(f"unknown section {node.name!r}: expected one of {', '.join(sections)}", node.where)
+
+    def child(self, name: str) -> RawNode | None:
+        return next((node for node in self._raw.children if node.name == name), None)
+
+    def text(self, name: str, default: str | None = None) -> str:
+        def read(prop: Property) -> str:
+            if not isinstance(prop.value, Text):
+                raise BadInput(f"{name} must be text, not {prop.value}", prop.where)
+            return prop.value.value
+
+        return self._get(name, read, default)
+
+    def number(self, name: str, low: int, high: int, default: int | None = None) -> int:
+        def read(prop: Property) -> int:
+            if not isinstance(prop.value, Number) or not low <= prop.value.value <= high:
+                raise BadInput(f"{name} must be a number from {low} to {high}, not {prop.value}", prop.where)
+            return prop.value.value
+
+        return self._get(name, read, default)
+
+    def numbers(self, name: str) -> tuple[int, ...]:
+        def read(prop: Property) -> tuple[int, ...]:
+            items = prop.value.items if isinstance(prop.value, Row) else (prop.value,)
+            if len(items) > 8 or not all(isinstance(i, Number) and i.value < 1 << 64 for i in items):
+                raise BadInput(f"{name} must be up to 8 numbers of 64 bits", prop.where)
+            return tuple(item.value for item in items if isinstance(item, Number))
+
+        return self._get(name, read, ())
+
+    def choice(self, name: str, allowed: tuple[str, ...], default: str | None = None) -> str:
+        value = self.text(name, default)
+        if value not in allowed:
+            where = self._raw.properties[name].where
+            raise BadInput(f"{name} must be one of {', '.join(allowed)}, not {value!r}", where)
+        return value
+
+    def choices(self, name: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
+        def read(prop: Property) -> tuple[str, ...]:
+            items = prop.value.items if isinstance(prop.value, Row) else (prop.value,)
+            names = tuple(item.value for item in items if isinstance(item, Text))
+            if len(names) != len(items) or not set(names) <= set(allowed):
+                raise BadInput(f"{name} must be from {', '.join(allowed)}, not {prop.value}", prop.where)
+            return names
+
+        return self._get(name, read, ())
+
+    def _get(self, name: str, read: Callable[[Property], T], default: T | None) -> T:
+        prop = self._raw.properties.get(name)
+        if prop is not None:
+            return read(prop)
+        if default is None:
+            raise BadInput(f"{name} is missing", self.where)
+        return default
