@@ -39,6 +39,11 @@ class Traffic:
         self._spread()
         return self._writes if write else self._reads
 
+    def book(self, frames: Frames, sizes: NDArray[np.uint64], write: bool) -> None:
+        """Add `sizes[i]` bytes to page `frames[i]`; no page may be named twice."""
+        counters = self._writes if write else self._reads
+        counters[self._index(frames)] += sizes
+
     def total(self, frames: Frames | None = None) -> tuple[int, int]:
         """(bytes read, bytes written) on `frames`, or everywhere."""
         self._spread()

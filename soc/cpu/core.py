@@ -1,0 +1,257 @@
+"""One AArch64 core of the machine, on virtual time.
+
+An instruction takes a fixed number of nanoseconds, so time is a count of
+instructions and two runs of one input are the same run. The core runs in
+slices: from one event of the clock to the next, cut short when an interrupt
+rises or a model puts an earlier event on the agenda.
+
+Not modelled: caches and their timing, EL2 and EL3, several cores, debug and
+performance monitors, trapping of floating point (CPACR_EL1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from unicorn import unicorn_const as const
+
+from soc.address import PhysAddr
+from soc.bus import Bus
+from soc.clock import Clock
+from soc.cpu.budget import INSTRUCTION, LARGEST
+from soc.cpu.engine import ON_INTERRUPT, Engine
+from soc.cpu.entry import HYPERVISOR_CALL, SECURE_MONITOR_CALL, SUPERVISOR_CALL, RegisterEntry
+from soc.cpu.holes import ABORTS, Holes
+from soc.cpu.image import Image
+from soc.cpu.psci import Power, Psci
+from soc.cpu.stop import POWER_STOPS, StopReason
+from soc.cpu.sysregs import InstructionCache, SystemRegisters
+from soc.cpu.timer import GenericTimer
+from soc.cpu.watch import Touch, Watches
+from soc.cpu.ways import Choice, choose
+from soc.cpu.windows import BusWindows
+
+EXCEPTION_COST = 32
+"""Instructions' worth of time an exception takes; it bounds a storm of them."""
+
+TIMER_FREQUENCY = 62_500_000
+"""CNTFRQ_EL0: 16 ns per tick."""
+
+
+class Cpu:
+    """The core. Windows attached to `bus` later than this are not seen.
+
+    `start` is where it begins after power-on (the first bank if None), `log`
+    takes one line, `ns_per_instruction` is at least 1.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        clock: Clock,
+        log: Callable[[str], None],
+        start: PhysAddr | None = None,
+        *,
+        engine: Choice = "auto",
+        ns_per_instruction: int = 1,
+        timer_frequency: int = TIMER_FREQUENCY,
+    ) -> None:
+        self.bus = bus
+        self.clock = clock
+        self._log = log
+        self._ns = ns_per_instruction
+        self._core = Engine()
+        self._ways = choose(self._core, engine)
+        self._budget = self._ways.budget
+        self._aborts = RegisterEntry(self._core)
+        registers = SystemRegisters(self._core, self._fail)
+        self._instruction_cache = InstructionCache(self._core, registers, self._budget.cut)
+        self.timer = GenericTimer(self._core, registers, clock, timer_frequency)
+        self._psci = Psci(self._core, 0, self._power)
+        self._watches = Watches(self._core, bus, clock, self._ways.locator)
+        for bank in bus.dram.banks:
+            self._core.map_memory(bank.base, bank.size, bank.host_pointer)
+        self._windows = BusWindows(self._core, bus, self._window_abort, self._fail)
+        self._core.hook(const.UC_HOOK_INTR, ON_INTERRUPT(self._exception))
+        self._holes = Holes(self._core, bus.dram, log)
+        self._irq = False
+        self._failure: BaseException | None = None
+        self._abort: bool | None = None
+        self._lockup = False
+        self._stopped: StopReason | None = None
+        self._until = self._slice_start = 0
+        self._pc: int = start if start is not None else bus.dram.banks[0].base
+
+    # --- public ------------------------------------------------------------
+
+    @property
+    def engine(self) -> str:
+        """Which ways of driving the engine were chosen, in one line."""
+        return self._ways.describe()
+
+    @property
+    def pc(self) -> int:
+        """Address of the next instruction."""
+        return self._pc
+
+    def x(self, number: int) -> int:
+        """General register x0 .. x30."""
+        return self._core.x(number)
+
+    def set_irq(self, level: bool) -> None:
+        """The interrupt input. May be called at any time, also from inside a model."""
+        if level != self._irq:
+            self._irq = level
+            self._core.set_virtual_irq(level)
+            if level:
+                self._budget.cut()
+
+    def load(self, image: Image) -> None:
+        """Put `image` into DRAM and make its entry the start. BadInput if it does not fit."""
+        image.place(self.bus.dram)
+        self._core.flush_code()
+        self._pc = image.entry
+
+    def reset(self, entry: PhysAddr, *arguments: int) -> None:
+        """Power-on state at `entry` with x0, x1 .. = `arguments`; DRAM stays as it is."""
+        self._core.power_on_state()
+        for number, value in enumerate(arguments):
+            self._core.set_x(number, value)
+        self.timer.reset()
+        self._core.set_virtual_irq(self._irq)
+        self._stopped = None
+        self._pc = entry
+
+    def watch(self, base: PhysAddr, size: int, name: str) -> None:
+        """Record every touch of whole pages [base, base + size) of DRAM. Not from inside a model."""
+        self._watches.watch(base, size, name)
+
+    def unwatch(self, base: PhysAddr) -> None:
+        """End the watch that starts at `base`; what it saw stays in `touches`."""
+        self._watches.unwatch(base)
+
+    @property
+    def touches(self) -> list[Touch]:
+        """What the program did to watched ranges, by time of the first access."""
+        return self._watches.touches()
+
+    def run(self, until: int) -> StopReason:
+        """Execute until virtual time `until` (ns), or an earlier event put on the agenda meanwhile.
+
+        WFI with no interrupt pending returns at once and again until one is.
+        An exception of a model comes out of here, after the block it was in.
+        """
+        self._until = until
+        outer, self.clock.on_earlier = self.clock.on_earlier, self._trim
+        try:
+            while self.clock.now < self._until:
+                if self._stopped is StopReason.WFI and self._irq:
+                    self._stopped = None
+                if self._stopped is None:
+                    self._slice()
+                if self._stopped is not None:
+                    return self._stopped
+            return StopReason.TIME
+        finally:
+            self.clock.on_earlier = outer
+            self._watches.book()
+
+    # --- slices ------------------------------------------------------------
+
+    def _slice(self) -> None:
+        """Run the engine once and account for the time it took."""
+        budget = self._budget
+        start = self._slice_start = self.clock.now
+        instructions = min((self._until - start) // self._ns, LARGEST)
+        if not instructions:
+            self.clock.advance(self._until)
+            return
+        budget.grant(instructions)
+        self.clock.progress = self._progress
+        try:
+            error = self._core.start(self._pc)
+        finally:
+            self.clock.progress = None
+        asleep = self._settle(error) and not budget.exhausted
+        spent = budget.granted if budget.exhausted or self._lockup else budget.spent
+        self.clock.advance(start + spent * self._ns)
+        self._lockup = False
+        self._instruction_cache.settle()
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+        if asleep and not self._irq:
+            self._stopped = StopReason.WFI
+
+    def _settle(self, error: int) -> bool:
+        """Deal with what stopped the engine; True if that was nothing but WFI or the budget."""
+        self._pc = self._core.pc
+        abort, self._abort = self._abort, None
+        if abort is not None:
+            self._external_abort(abort)
+        elif error in ABORTS:
+            self._external_abort(ABORTS[error])
+        elif error:
+            self._log(f"cpu: the engine gave up at {self._pc:#x} with error {error}")
+            self._stopped = StopReason.HALTED
+        else:
+            return not (self._lockup or self._stopped or self._failure)
+        return False
+
+    def _progress(self) -> int:
+        return self._budget.spent * self._ns
+
+    def _trim(self, when: int) -> None:
+        """An event was put at `when`: the slice must not run past it."""
+        if when < self._until:
+            self._until = when
+            self._budget.limit((when - self._slice_start) // self._ns)
+
+    # --- what happens inside the engine ------------------------------------
+
+    def _exception(self, handle: int, number: int, data: int) -> None:
+        try:
+            if number in (HYPERVISOR_CALL, SECURE_MONITOR_CALL):
+                self._psci.call()
+                return
+            back = self._core.pc
+            self._ways.entry.enter(number)
+            self._charge()
+            if number != SUPERVISOR_CALL:
+                self._check_lockup(back)
+        except BaseException as error:
+            self._fail(error)
+            self._core.stop()
+
+    def _external_abort(self, write: bool | None) -> None:
+        back = self._pc
+        self._aborts.external_abort(back, write)
+        self._pc = self._core.pc
+        self._charge()
+        self._check_lockup(back)
+
+    def _charge(self) -> None:
+        self._budget.left = max(0, self._budget.left - EXCEPTION_COST * INSTRUCTION)
+
+    def _check_lockup(self, back: int) -> None:
+        """A vector that faults on its own first instruction would fault for ever: let time pass instead."""
+        if self._core.pc == back:
+            self._lockup = True
+            self._holes.complain(back, "lockup", f"cpu: the vector at {back:#x} faults itself: locked up")
+            self._core.stop()
+
+    def _power(self, power: Power) -> None:
+        self._stopped = POWER_STOPS[power]
+        self._core.stop()
+
+    def _fail(self, error: BaseException) -> None:
+        """Keep the first exception of a model and stop before the next block."""
+        if self._failure is None:
+            self._failure = error
+        self._budget.cut()
+
+    def _window_abort(self, address: int, size: int, write: bool) -> None:
+        """Nobody answers in a window: stop at this access, then abort it."""
+        self._holes.nobody(address, size, "write" if write else "read")
+        self._abort = write
+        self._core.stop()

@@ -1,0 +1,113 @@
+"""Taking an exception to EL1 through the guest's own vectors.
+
+The engine itself enters interrupts, but for every synchronous exception it
+only calls a hook. The fast way calls the engine's own entry code, which the
+library exports; the portable way writes the registers one by one. Rules: Arm
+ARM DDI 0487, D1.3 (exception entry) and ESR_EL1 / FAR_EL1 in D24.
+
+Not modelled: exceptions to EL2 and EL3, SPSR bits other than the engine's.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Protocol
+
+from unicorn import arm64_const as arm64
+
+from soc.cpu.engine import PSTATE_RESET, SPSR_EL1, Engine, library
+
+UNDEFINED, SUPERVISOR_CALL, PREFETCH_ABORT, DATA_ABORT = 1, 2, 3, 4
+BREAKPOINT, HYPERVISOR_CALL, SECURE_MONITOR_CALL = 7, 11, 13
+"""The engine's exception numbers as an interrupt hook gets them."""
+
+EC_UNKNOWN, EC_INSTRUCTION_ABORT, EC_DATA_ABORT = 0x00, 0x20, 0x24
+EC_FROM_SAME_EL = 1
+IL = 1 << 25
+EXTERNAL_ABORT = 0x10
+FNV, WNR = 1 << 10, 1 << 6
+
+
+def syndrome(exception_class: int, details: int = 0) -> int:
+    """An ESR_EL1 value."""
+    return exception_class << 26 | IL | details
+
+
+class ExceptionEntry(Protocol):
+    """Enters the exception the engine reports to an interrupt hook, from inside that hook."""
+
+    name: str
+
+    def enter(self, number: int) -> None: ...
+
+
+class EngineEntry:
+    """The engine's own arm_cpu_do_interrupt. Only under `pinned_wheel()`."""
+
+    name = "engine's own exception entry"
+
+    def __init__(self, engine: Engine) -> None:
+        self._state = ctypes.c_void_p(engine.cpu_state())
+        self._enter = library.arm_cpu_do_interrupt_aarch64
+        self._enter.argtypes = (ctypes.c_void_p,)
+        self._enter.restype = None
+
+    def enter(self, number: int) -> None:
+        self._enter(self._state)
+
+
+class RegisterEntry:
+    """Exception entry written out in register writes; also takes exceptions the engine knows nothing of."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def take(self, esr: int, far: int | None, back: int) -> None:
+        """Enter EL1 with `esr`; ELR_EL1 = `back`, FAR_EL1 unchanged if `far` is None."""
+        engine = self._engine
+        pstate = engine.read(arm64.UC_ARM64_REG_PSTATE)
+        handler = pstate & 1
+        from_el0 = pstate >> 2 & 3 == 0
+        stack = engine.read(arm64.UC_ARM64_REG_SP)
+        engine.write(arm64.UC_ARM64_REG_SP_EL1 if handler else arm64.UC_ARM64_REG_SP_EL0, stack)
+        engine.write_system(SPSR_EL1, pstate)
+        engine.write(arm64.UC_ARM64_REG_ELR_EL1, back)
+        engine.write(arm64.UC_ARM64_REG_ESR_EL1, esr)
+        if far is not None:
+            engine.write(arm64.UC_ARM64_REG_FAR_EL1, far)
+        engine.write(arm64.UC_ARM64_REG_PSTATE, PSTATE_RESET)
+        engine.write(arm64.UC_ARM64_REG_SP, engine.read(arm64.UC_ARM64_REG_SP_EL1))
+        engine.refresh_flags()
+        offset = 0x400 if from_el0 else 0x200 if handler else 0
+        engine.write(arm64.UC_ARM64_REG_PC, engine.read(arm64.UC_ARM64_REG_VBAR_EL1) + offset)
+
+    def external_abort(self, pc: int, write: bool | None) -> None:
+        """A synchronous external abort of the access at `pc`; `write` None for a fetch.
+
+        The faulting address is not known to the model, so FnV is set.
+        """
+        kind = EC_INSTRUCTION_ABORT if write is None else EC_DATA_ABORT
+        same = EC_FROM_SAME_EL if self._engine.exception_level() else 0
+        self.take(syndrome(kind + same, EXTERNAL_ABORT | FNV | (WNR if write else 0)), None, pc)
+
+
+class PortableEntry(RegisterEntry):
+    """Public API only. The syndrome is read from a saved context at `offset`.
+
+    `offset` is found by trying, see `selftest.find_syndrome`.
+    """
+
+    name = "exception entry by register writes"
+
+    def __init__(self, engine: Engine, offset: int) -> None:
+        super().__init__(engine)
+        self._offset = offset
+        self._context = engine.uc.context_save()
+
+    def enter(self, number: int) -> None:
+        self._engine.uc.context_update(self._context)
+        blob = bytes(self._context)
+        esr = int.from_bytes(blob[self._offset : self._offset + 4], "little")
+        far = int.from_bytes(blob[self._offset + 8 : self._offset + 16], "little")
+        has_far = number in (PREFETCH_ABORT, DATA_ABORT)
+        self.take(esr, far if has_far else None, self._engine.pc)

@@ -1,0 +1,77 @@
+"""PSCI over HVC and SMC, for a machine with one core.
+
+Source: Arm DEN 0022 (PSCI 1.0), chapter 5; function ids as in Linux
+include/uapi/linux/psci.h.
+
+Not modelled: CPU_SUSPEND and every power state, AFFINITY_INFO, SMCCC_VERSION.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+
+from soc.cpu.engine import Engine
+
+VERSION = 0x8400_0000
+CPU_OFF = 0x8400_0002
+CPU_ON = 0x8400_0003
+CPU_ON_64 = 0xC400_0003
+MIGRATE_INFO_TYPE = 0x8400_0006
+SYSTEM_OFF = 0x8400_0008
+SYSTEM_RESET = 0x8400_0009
+FEATURES = 0x8400_000A
+
+PSCI_1_0 = 0x1_0000
+SUCCESS = 0
+NOT_SUPPORTED = -1
+INVALID_PARAMETERS = -2
+ALREADY_ON = -4
+NO_TRUSTED_OS = 2
+
+AFFINITY = 0xFF_00FF_FFFF
+WORD, DOUBLE = (1 << 32) - 1, (1 << 64) - 1
+
+
+class Power(Enum):
+    """What software asked of the machine."""
+
+    CPU_OFF = "cpu off"
+    SYSTEM_OFF = "power off"
+    SYSTEM_RESET = "reset"
+
+
+class Psci:
+    """Answers calls; `power` is told of those that do not return."""
+
+    def __init__(self, engine: Engine, affinity: int, power: Callable[[Power], None]) -> None:
+        self._engine = engine
+        self._affinity = affinity & AFFINITY
+        self._power = power
+        self._calls: dict[int, Callable[[], int]] = {
+            VERSION: lambda: PSCI_1_0,
+            CPU_OFF: lambda: self._leave(Power.CPU_OFF),
+            CPU_ON: lambda: self._cpu_on(WORD),
+            CPU_ON_64: lambda: self._cpu_on(DOUBLE),
+            MIGRATE_INFO_TYPE: lambda: NO_TRUSTED_OS,
+            SYSTEM_OFF: lambda: self._leave(Power.SYSTEM_OFF),
+            SYSTEM_RESET: lambda: self._leave(Power.SYSTEM_RESET),
+            FEATURES: self._features,
+        }
+
+    def call(self) -> None:
+        """Serve the call in x0 (x1 ..), leave the result in x0."""
+        function = self._engine.x(0) & WORD
+        answer = self._calls.get(function)
+        self._engine.set_x(0, (answer() if answer else NOT_SUPPORTED) & DOUBLE)
+
+    def _features(self) -> int:
+        return SUCCESS if self._engine.x(1) & WORD in self._calls else NOT_SUPPORTED
+
+    def _cpu_on(self, mask: int) -> int:
+        target = self._engine.x(1) & mask
+        return ALREADY_ON if target == self._affinity else INVALID_PARAMETERS
+
+    def _leave(self, power: Power) -> int:
+        self._power(power)
+        return SUCCESS
