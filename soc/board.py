@@ -135,7 +135,7 @@ class Machine:
 
     def interrupt_input(self, node: Node, controller: Node, specifier: tuple[int, ...]) -> Callable[[bool], None]:
         """Where an interrupt of `node` goes in. BadInput for a controller that cannot take it."""
-        model = self.models.get(controller.path)
+        model: object = self.models.get(controller.path)
         if not isinstance(model, InterruptController):
             raise BadInput(f"{node.path}: {controller.path} is not a modelled interrupt controller", node.where)
         try:

@@ -6,9 +6,11 @@ Exit status: 0 what was asked for held, 1 it did not, 2 bad input (one line on s
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from tqdm import tqdm
 
@@ -17,6 +19,7 @@ from soc import __version__
 from soc.devicetree.report import board_report
 from soc.devicetree.tree import load_board
 from soc.errors import BadInput
+from soc.guest import CORE_MODELS
 from soc.regdoc import markdown
 from soc.report.summary import summary
 from soc.report.write import write_report
@@ -38,12 +41,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("soc: interrupted", file=sys.stderr)
         return FAILED
+    except BrokenPipeError:
+        # The reader of our output left; what is still buffered has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
     return status
 
 
 def _check(options: argparse.Namespace) -> int:
     tree = load_board(options.board)
-    kinds = {compatible: model.__name__ for compatible, model in models().items()}
+    kinds = CORE_MODELS | {compatible: model.__name__ for compatible, model in models().items()}
     print(board_report(tree, kinds, drivers_by_compatible()), end="")
     return HELD
 
@@ -52,7 +59,11 @@ def _run(options: argparse.Namespace) -> int:
     scenario = load_scenario(options.scenario, tuple(BUGS))
     out: Path = options.out or Path("out") / scenario.name
     with tqdm(total=scenario.frames, desc=scenario.name, unit="frame", disable=options.quiet) as bar:
-        run = run_scenario(scenario, lambda shown: bar.update(shown - bar.n) and None)
+
+        def progress(shown: int) -> None:
+            bar.update(shown - bar.n)
+
+        run = run_scenario(scenario, progress)
     write_report(run.result, out, run.pictures)
     print(summary(run.result))
     print(f"report: {out / 'report.html'}")
@@ -71,8 +82,15 @@ def _regs(options: argparse.Namespace) -> int:
     return HELD
 
 
+class _Parser(argparse.ArgumentParser):
+    """argparse whose errors are one line, as every other mistake's."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"soc: {message} (see {self.prog} --help)\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="soc",
         description="A full-system SoC model that proves zero-copy buffer sharing.",
         epilog="example: soc run configs/scenarios/camera-to-display.yaml --out out",

@@ -52,7 +52,8 @@ class FrameRecord:
         if not self.spans:
             return np.empty(0, dtype=np.int64)
         every = np.concatenate([span.frames for span in self.spans])
-        return every[np.append(True, every[1:] != every[:-1])]
+        distinct: Frames = every[np.append(True, every[1:] != every[:-1])]
+        return distinct
 
 
 Listener = Callable[[FrameRecord], None]
@@ -84,7 +85,7 @@ class FrameRecorder:
             self._current.spans.extend(spans)
             self._current.size += data.size
             if self.digesting:
-                self._hash.update(np.ascontiguousarray(data))
+                self._hash.update(np.ascontiguousarray(data).data)
 
     def finish(self, fault: str | None = None) -> None:
         """The frame is over: complete, or cut short by `fault`."""

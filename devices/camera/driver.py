@@ -1,16 +1,17 @@
 """The camera driver: a capture queue of imported dma-bufs.
 
-    import_buffer(task, fd)   once per buffer: get, attach, map
-    queue(index)              the camera may write it
-    on_frame(index, number)   called in interrupt context when it is filled
+import_buffer(task, fd)   once per buffer: get, attach, map
+queue(index)              the camera may write it; what the hardware cannot take yet waits here
+on_frame(index, number)   called in interrupt context when it is filled
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import ClassVar
 
-from devices.camera.regs import FORMAT_NV12, FORMAT_XRGB8888, QUEUE_DEPTH, TABLE
+from devices.camera.regs import FORMAT_NV12, FORMAT_XRGB8888, LARGEST_SIDE, QUEUE_DEPTH, TABLE
 from soc.dmabuf.importer import ImportedBuffer
 from soc.kernel.device import Device, Driver
 from soc.kernel.errors import KernelError
@@ -46,7 +47,8 @@ class CameraDriver(Driver):
         self.overruns = 0
         self.on_frame: FrameHandler | None = None
         self._format: PictureFormat | None = None
-        self._queued: list[int] = []
+        self._waiting: deque[int] = deque()
+        self._queued: deque[int] = deque()
         self._frames_left = 0
 
     def probe(self) -> None:
@@ -65,11 +67,14 @@ class CameraDriver(Driver):
     # --- what an application calls -----------------------------------------
 
     def set_format(self, picture: PictureFormat, pattern: str = "bars") -> None:
-        """-EINVAL for a format or pattern the camera does not have, -EBUSY with buffers imported."""
+        """-EINVAL for a picture or pattern the camera does not make, -EBUSY with buffers imported."""
         if self.buffers:
             raise KernelError(EBUSY, "buffers are imported for the present format")
         if picture.fourcc not in FORMATS or pattern not in PATTERNS:
             raise KernelError(EINVAL, f"the camera does not make {picture.fourcc} or {pattern!r}")
+        step = 2 if picture.fourcc == "NV12" else 1
+        if not all(side in range(step, LARGEST_SIDE + 1, step) for side in (picture.width, picture.height)):
+            raise KernelError(EINVAL, f"the camera does not make {picture}")
         self._format = picture
         self._regs.writel(_at("FORMAT"), FORMATS[picture.fourcc])
         self._regs.writel(_at("SIZE"), picture.height << 16 | picture.width)
@@ -85,24 +90,25 @@ class CameraDriver(Driver):
         if buffer.size < self._format.size:
             buffer.close()
             raise KernelError(
-                EINVAL, f"a buffer of {buffer.size} bytes is too small for {self._format} ({self._format.size})"
+                EINVAL,
+                f"a buffer of {buffer.size} bytes is too small for {self._format} ({self._format.size})",
             )
         self.buffers.append(buffer)
         return len(self.buffers) - 1
 
     def queue(self, index: int) -> None:
-        """Hand buffer `index` to the hardware. -EBUSY if it is there already or the queue is full."""
-        if index in self._queued or len(self._queued) >= QUEUE_DEPTH:
-            raise KernelError(EBUSY, f"buffer {index} cannot be queued now")
-        assert self._format is not None  # buffers exist only with a format
-        base = self.buffers[index].iova
-        self._regs.writel(_at("BUF_ADDR"), base)
-        self._regs.writel(_at("BUF_ADDR_UV"), base + self._format.chroma_offset)
-        self._regs.writel(_at("QUEUE"), 1)
-        self._queued.append(index)
+        """Hand buffer `index` to the camera. -EINVAL if there is none, -EBUSY if it is there already."""
+        if not 0 <= index < len(self.buffers):
+            raise KernelError(EINVAL, f"the camera has no buffer {index}")
+        if index in self._queued or index in self._waiting:
+            raise KernelError(EBUSY, f"buffer {index} is queued already")
+        self._waiting.append(index)
+        self._feed()
 
     def start(self, frames: int) -> None:
-        """Stream `frames` frames, then stop."""
+        """Stream `frames` frames, then stop. -EINVAL for none."""
+        if frames < 1:
+            raise KernelError(EINVAL, f"{frames} frames were asked for")
         self._frames_left = frames
         self._regs.writel(_at("IRQ_ENABLE"), FRAME_DONE | DMA_ERROR | OVERRUN)
         self._regs.writel(_at("CTRL"), ENABLE)
@@ -111,11 +117,23 @@ class CameraDriver(Driver):
         """Stop and give every imported buffer back."""
         self._regs.writel(_at("CTRL"), RESET)
         self._queued.clear()
+        self._waiting.clear()
         for buffer in self.buffers:
             buffer.close()
         self.buffers.clear()
 
-    # --- interrupt ---------------------------------------------------------
+    # --- device ------------------------------------------------------------
+
+    def _feed(self) -> None:
+        """Move waiting buffers into the hardware's queue while it has room."""
+        while self._waiting and len(self._queued) < QUEUE_DEPTH:
+            assert self._format is not None  # buffers exist only with a format
+            index = self._waiting.popleft()
+            base = self.buffers[index].iova
+            self._regs.writel(_at("BUF_ADDR"), base)
+            self._regs.writel(_at("BUF_ADDR_UV"), base + self._format.chroma_offset)
+            self._regs.writel(_at("QUEUE"), 1)
+            self._queued.append(index)
 
     def _interrupt(self) -> None:
         status = self._regs.readl(_at("IRQ_STATUS"))
@@ -123,9 +141,11 @@ class CameraDriver(Driver):
         self.overruns += bool(status & OVERRUN)
         if status & DMA_ERROR:
             self.errors += 1
-            self._queued.pop(0)
+            self._queued.popleft()
+            self._feed()
         if status & FRAME_DONE:
-            index = self._queued.pop(0)
+            index = self._queued.popleft()
+            self._feed()
             number = self._regs.readl(_at("FRAME_COUNT")) - 1
             self._frames_left -= 1
             if not self._frames_left:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import deque
 from typing import ClassVar
 
-from devices.camera.regs import FORMAT_NV12, FORMAT_XRGB8888, QUEUE_DEPTH, TABLE
+from devices.camera.regs import FORMAT_NV12, FORMAT_XRGB8888, LARGEST_SIDE, QUEUE_DEPTH, TABLE
 from devices.camera.sensor import Sensor
 from soc.address import Iova
 from soc.bus import Target
@@ -27,7 +27,6 @@ FRAME_DONE, DMA_ERROR, OVERRUN = 1 << 0, 1 << 1, 1 << 2
 ENABLE, RESET = 1 << 0, 1 << 31
 BANDS = 8
 SHORTEST_PERIOD = 100_000
-LARGEST_SIDE = 8192
 
 Buffer = tuple[Iova, Iova]
 

@@ -19,6 +19,7 @@ PATTERN_GRADIENT = 1
 PATTERN_CHECKER = 2
 
 QUEUE_DEPTH = 4
+LARGEST_SIDE = 8192
 
 _EVENTS = (
     Field("FRAME_DONE", 0, doc="a frame is complete in memory"),
@@ -47,10 +48,15 @@ TABLE = RegisterTable(
             "STATUS",
             "ro",
             "Status",
-            (Field("BUSY", 0, doc="a frame is in flight"), Field("QUEUED", 8, 4, "buffers in the hardware queue")),
+            (
+                Field("BUSY", 0, doc="a frame is in flight"),
+                Field("QUEUED", 8, 4, "buffers in the hardware queue"),
+            ),
         ),
         Register(0x0C, "IRQ_STATUS", "w1c", "Interrupt status", _EVENTS),
-        Register(0x10, "IRQ_ENABLE", "rw", "Interrupt enable; the line is STATUS AND ENABLE", _EVENTS, writable=7),
+        Register(
+            0x10, "IRQ_ENABLE", "rw", "Interrupt enable; the line is STATUS AND ENABLE", _EVENTS, writable=7
+        ),
         Register(
             0x14,
             "FORMAT",
@@ -63,9 +69,14 @@ TABLE = RegisterTable(
             "SIZE",
             "rw",
             "Frame size in pixels",
-            (Field("WIDTH", 0, 16, "a multiple of 2 for NV12"), Field("HEIGHT", 16, 16, "a multiple of 2 for NV12")),
+            (
+                Field("WIDTH", 0, 16, "1 to 8192, a multiple of 2 for NV12"),
+                Field("HEIGHT", 16, 16, "1 to 8192, a multiple of 2 for NV12"),
+            ),
         ),
-        Register(0x1C, "PATTERN", "rw", "Test pattern", (Field("CODE", 0, 4, "0 bars, 1 gradient, 2 checker"),)),
+        Register(
+            0x1C, "PATTERN", "rw", "Test pattern", (Field("CODE", 0, 4, "0 bars, 1 gradient, 2 checker"),)
+        ),
         Register(0x20, "STRIDE", "rw", "Bytes from line to line of the first plane"),
         Register(0x24, "STRIDE_UV", "rw", "Bytes from line to line of the CbCr plane (NV12)"),
         Register(0x28, "BUF_ADDR", "rw", "IOVA of the buffer to queue next"),
@@ -78,7 +89,9 @@ TABLE = RegisterTable(
             (Field("PUSH", 0),),
         ),
         Register(0x34, "FRAME_PERIOD", "rw", "Nanoseconds from frame start to frame start", reset=16_666_667),
-        Register(0x38, "FRAME_COUNT", "ro", "Complete frames since reset; the number burnt into the next frame"),
+        Register(
+            0x38, "FRAME_COUNT", "ro", "Complete frames since reset; the number burnt into the next frame"
+        ),
         Register(0x3C, "DONE_ADDR", "ro", "IOVA of the buffer completed last"),
     ],
 )

@@ -14,7 +14,15 @@ from soc.memory.dram import Bytes
 
 Rgb = NDArray[np.uint8]
 
-BARS = ((235, 235, 235), (235, 235, 16), (16, 235, 235), (16, 235, 16), (235, 16, 235), (235, 16, 16), (16, 16, 235))
+BARS = (
+    (235, 235, 235),
+    (235, 235, 16),
+    (16, 235, 235),
+    (16, 235, 16),
+    (235, 16, 235),
+    (235, 16, 16),
+    (16, 16, 235),
+)
 GLYPHS = (
     "0e11131519110e",
     "040c040404040e",
@@ -34,7 +42,9 @@ DIGITS = 6
 def digit_mask(digit: int, scale: int) -> NDArray[np.bool_]:
     """A digit of 5x7 dots with a blank row and column, `scale` pixels a dot: shape (8 * scale, 6 * scale)."""
     rows = [*bytes.fromhex(GLYPHS[digit]), 0]
-    dots = [[bool(row << 1 >> (CELL_COLUMNS - 1 - column) & 1) for column in range(CELL_COLUMNS)] for row in rows]
+    dots = [
+        [bool(row << 1 >> (CELL_COLUMNS - 1 - column) & 1) for column in range(CELL_COLUMNS)] for row in rows
+    ]
     return np.array(dots).repeat(scale, axis=0).repeat(scale, axis=1)
 
 
@@ -116,7 +126,9 @@ class Sensor:
         """What lies under the marker at `top`, `left`."""
         return [
             still[row : row + piece.shape[0], column : column + piece.shape[1]]
-            for still, piece, (row, column) in zip(self._still, self._marker, self._origins(top, left), strict=True)
+            for still, piece, (row, column) in zip(
+                self._still, self._marker, self._origins(top, left), strict=True
+            )
         ]
 
     def _origins(self, top: int, left: int) -> list[tuple[int, int]]:

@@ -21,6 +21,7 @@ EINVAL, EBUSY = 22, 16
 
 WORD_LENGTHS = {"XRGB8888": WORD_LENGTH_24, "RGB565": WORD_LENGTH_16}
 BLANK_PIXELS, BLANK_LINES = 280, 45
+LARGEST_COUNT = 0xFFFF
 UNLIMITED_SEGMENT = 0xFFFF_FFFF
 
 FlipHandler = Callable[[int, int | None], None]
@@ -66,11 +67,13 @@ class LcdifDriver(Driver):
     # --- what an application calls -----------------------------------------
 
     def set_mode(self, picture: PictureFormat) -> None:
-        """-EINVAL for a format the controller cannot show, -EBUSY with buffers imported."""
+        """-EINVAL for a picture the controller cannot show, -EBUSY with buffers imported."""
         if self.buffers:
             raise KernelError(EBUSY, "buffers are imported for the present mode")
         if picture.fourcc not in WORD_LENGTHS:
             raise KernelError(EINVAL, f"the display does not show {picture.fourcc}")
+        if not (0 < picture.width <= LARGEST_COUNT and 0 < picture.height <= LARGEST_COUNT):
+            raise KernelError(EINVAL, f"the display does not show {picture}")
         self._format = picture
 
     def import_framebuffer(self, task: Task, fd: int) -> int:
@@ -90,15 +93,18 @@ class LcdifDriver(Driver):
             raise KernelError(EINVAL, "no mode is set")
         if buffer.size < self._format.size:
             raise KernelError(
-                EINVAL, f"a buffer of {buffer.size} bytes is too small for {self._format} ({self._format.size})"
+                EINVAL,
+                f"a buffer of {buffer.size} bytes is too small for {self._format} ({self._format.size})",
             )
 
     def flip(self, index: int) -> None:
-        """Show buffer `index` from the next frame on. -EBUSY while a flip is pending."""
+        """Show buffer `index` from the next frame on. -EINVAL if there is none, -EBUSY while a flip is pending."""
+        if not 0 <= index < len(self.buffers):
+            raise KernelError(EINVAL, f"the display has no buffer {index}")
         if self._pending is not None:
             raise KernelError(EBUSY, "a flip is pending")
-        self._pending = index
         self._regs.writel(_at("NEXT_BUF"), self.buffers[index].iova)
+        self._pending = index
         if self.shown is None:
             self._enable(index)
 

@@ -62,7 +62,9 @@ class Lcdif:
 
     def __init__(self, slot: Slot) -> None:
         self._slot = slot
-        self._pixel_clock = slot.node.number("assigned-clock-rates", DEFAULT_PIXEL_CLOCK) or DEFAULT_PIXEL_CLOCK
+        self._pixel_clock = (
+            slot.node.number("assigned-clock-rates", DEFAULT_PIXEL_CLOCK) or DEFAULT_PIXEL_CLOCK
+        )
         self.frames = FrameRecorder(slot.node.name, slot.clock)
         self.regs = RegisterFile(TABLE, slot.log)
         self.targets: tuple[Target, ...] = (self.regs,)
@@ -113,7 +115,10 @@ class Lcdif:
 
     def _timing(self) -> Timing:
         """The present mode, from the registers."""
-        lines, pixels = self.regs.field("TRANSFER_COUNT", "V_COUNT"), self.regs.field("TRANSFER_COUNT", "H_COUNT")
+        lines, pixels = (
+            self.regs.field("TRANSFER_COUNT", "V_COUNT"),
+            self.regs.field("TRANSFER_COUNT", "H_COUNT"),
+        )
         depth = BYTES_PER_PIXEL.get(self.regs.field("CTRL", "WORD_LENGTH"), 0)
         line = self.regs.field("VDCTRL2", "HSYNC_PERIOD") * SECOND
         total = max(self.regs.field("VDCTRL1", "VSYNC_PERIOD"), lines)
@@ -183,5 +188,9 @@ class Lcdif:
         if mode.depth == 4:
             return data.reshape(mode.lines, mode.pixels, 4)[..., 2::-1].copy()
         pixels = np.ascontiguousarray(data).view("<u2").reshape(mode.lines, mode.pixels)
-        channels = [(pixels >> 11 & 31) * 255 // 31, (pixels >> 5 & 63) * 255 // 63, (pixels & 31) * 255 // 31]
+        channels = [
+            (pixels >> 11 & 31) * 255 // 31,
+            (pixels >> 5 & 63) * 255 // 63,
+            (pixels & 31) * 255 // 31,
+        ]
         return np.stack(channels, axis=-1).astype(np.uint8)

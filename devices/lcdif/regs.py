@@ -53,7 +53,11 @@ def _quad(
     """A register and its three aliases."""
     rows = [Register(offset, name, "rw", doc, fields, reset, modelled=modelled)]
     for index, alias in enumerate(ALIASES, start=1):
-        rows.append(Register(offset + 4 * index, f"{name}_{alias}", "wo", f"{alias} alias of {name}", modelled=modelled))
+        rows.append(
+            Register(
+                offset + 4 * index, f"{name}_{alias}", "wo", f"{alias} alias of {name}", modelled=modelled
+            )
+        )
     return rows
 
 
@@ -74,7 +78,9 @@ TABLE = RegisterTable(
             reset=0x00010000,
         ),
         Register(0x040, "CUR_BUF", "rw", "Bus address of the frame being transferred"),
-        Register(0x050, "NEXT_BUF", "rw", "Bus address of the next frame, taken when the present one is done"),
+        Register(
+            0x050, "NEXT_BUF", "rw", "Bus address of the next frame, taken when the present one is done"
+        ),
         Register(0x060, "TIMING", "rw", "System interface timing", modelled=False),
         *_quad(
             0x070,

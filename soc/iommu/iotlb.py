@@ -1,87 +1,69 @@
 """The IOTLB: translations cached by address-space id, dropped by commands only.
 
-Entries are kept in arrays of 512 pages (2 MiB of IOVA). Only translations are
+Entries are kept in blocks of 512 pages (2 MiB of IOVA). Only translations are
 cached, never faults. A translation that software has unmapped stays usable
-until it is invalidated, as on silicon.
+until it is invalidated, as on silicon. A block descriptor is one entry: an
+invalidation of any page of it drops them all.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 
-from soc.memory.dram import Frames
 from soc.mmu.vmsa import ENTRIES, LEVEL_BITS
 from soc.mmu.walk import FaultKind, Leaves
 
-
-@dataclass(eq=False)
-class _Block:
-    frames: Frames
-    writable: NDArray[np.bool_]
-    present: NDArray[np.bool_]
-
-    @classmethod
-    def empty(cls) -> _Block:
-        return cls(
-            np.zeros(ENTRIES, dtype=np.int64),
-            np.zeros(ENTRIES, dtype=np.bool_),
-            np.zeros(ENTRIES, dtype=np.bool_),
-        )
+GIGABYTE_ORDER = 2 * LEVEL_BITS
+"""log2 of the pages of the largest entry, a level-1 block."""
 
 
 class Iotlb:
     """Cached leaves of every address space. Unbounded, so that runs are deterministic."""
 
     def __init__(self) -> None:
-        self._blocks: dict[tuple[int, int], _Block] = {}
+        self._blocks: dict[tuple[int, int], Leaves] = {}
 
     def lookup(self, asid: int, page: int, count: int) -> Leaves | None:
         """The leaves of a range if every page of it is cached."""
-        frames, writable = [], []
-        for key, where, _ in self._pieces(page, count):
+        found = Leaves.empty(count)
+        for key, where, target in self._pieces(page, count):
             block = self._blocks.get((asid, key))
-            if block is None or not block.present[where].all():
+            if block is None or block.faults[where].any():
                 return None
-            frames.append(block.frames[where])
-            writable.append(block.writable[where])
-        faults = np.full(count, FaultKind.NONE, dtype=np.uint8)
-        return Leaves(np.concatenate(frames), np.concatenate(writable), faults)
+            found.put(target, block.part(where))
+        return found
 
     def fill(self, asid: int, page: int, leaves: Leaves) -> None:
         """Cache the translations among `leaves`; a page already cached keeps its old entry."""
         for key, where, source in self._pieces(page, len(leaves.frames)):
-            block = self._blocks.setdefault((asid, key), _Block.empty())
-            new = (leaves.faults[source] == FaultKind.NONE) & ~block.present[where]
-            block.frames[where][new] = leaves.frames[source][new]
-            block.writable[where][new] = leaves.writable[source][new]
-            block.present[where] |= new
+            block = self._blocks.setdefault((asid, key), Leaves.empty(ENTRIES))
+            new = (leaves.faults[source] == FaultKind.NONE) & (block.faults[where] != FaultKind.NONE)
+            block.put(where, leaves.part(source), new)
 
     def merge_cached(self, asid: int, page: int, leaves: Leaves) -> None:
         """Overwrite `leaves` where an older translation is still cached."""
-        for key, where, source in self._pieces(page, len(leaves.frames)):
+        for key, where, target in self._pieces(page, len(leaves.frames)):
             block = self._blocks.get((asid, key))
-            if block is None:
-                continue
-            old = block.present[where]
-            leaves.frames[source][old] = block.frames[where][old]
-            leaves.writable[source][old] = block.writable[where][old]
-            leaves.faults[source][old] = FaultKind.NONE
+            if block is not None:
+                leaves.put(target, block.part(where), block.faults[where] == FaultKind.NONE)
 
     def invalidate_all(self) -> None:
+        """Drop every entry."""
         self._blocks.clear()
 
     def invalidate_asid(self, asid: int) -> None:
+        """Drop every entry of one address space."""
         for key in [key for key in self._blocks if key[0] == asid]:
             del self._blocks[key]
 
     def invalidate_page(self, asid: int | None, page: int) -> None:
-        """Drop one page of one address space, or of all when `asid` is None."""
-        for key in [key for key in self._blocks if key[1] == page >> LEVEL_BITS]:
-            if asid is None or key[0] == asid:
-                self._blocks[key].present[page & (ENTRIES - 1)] = False
+        """Drop the entry that covers `page` in one address space, or in all when `asid` is None."""
+        gigabyte = page >> GIGABYTE_ORDER
+        for (owner, key), block in self._blocks.items():
+            if key >> LEVEL_BITS != gigabyte or (asid is not None and owner != asid):
+                continue
+            pages = (key << LEVEL_BITS) + np.arange(ENTRIES, dtype=np.int64)
+            block.faults[(pages ^ page) >> block.order == 0] = FaultKind.TRANSLATION
 
     @staticmethod
     def _pieces(page: int, count: int) -> list[tuple[int, slice, slice]]:

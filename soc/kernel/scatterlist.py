@@ -67,7 +67,8 @@ class SgTable:
         counts = self.lengths >> PAGE_SHIFT
         first = np.repeat(self.starts >> PAGE_SHIFT, counts)
         within = np.arange(int(counts.sum()), dtype=np.int64)
-        return first + within - np.repeat(np.cumsum(counts) - counts, counts)
+        frames: Frames = first + within - np.repeat(np.cumsum(counts) - counts, counts)
+        return frames
 
     def copy(self) -> SgTable:
         """The same memory with an empty DMA side, as exporters hand to each attachment."""

@@ -3,8 +3,8 @@
 Source: ARM DDI 0487, D8. Level 3 maps 4 KiB pages, level 2 blocks of 2 MiB,
 level 1 blocks of 1 GiB; each table has 512 descriptors of 64 bits.
 
-Not modelled: 16 and 64 KiB granules, contiguous hint, stage 2, hierarchical
-execute-never, dirty state.
+Not modelled: 16 and 64 KiB granules, contiguous hint, stage 2, privileged
+accesses, execute-never, global entries (nG = 0 counts as 1), dirty state.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ ACCESS_FLAG = 1 << 10
 NOT_GLOBAL = 1 << 11
 PXN = 1 << 53
 UXN = 1 << 54
+TABLE_NO_EL0 = 1 << 61
 TABLE_READ_ONLY = 1 << 62
 
 ADDRESS_MASK = ((1 << 48) - 1) & ~((1 << PAGE_SHIFT) - 1)
@@ -39,8 +40,8 @@ def attribute_index(index: int) -> int:
 class Regime:
     """How one table tree is to be read: the parts of TCR and TTBR that matter.
 
-    `table` is the base of the first table, `t0sz` gives an input range of
-    64 - t0sz bits, `output_bits` the physical address size.
+    `table` is the TTBR's address of the first table, `t0sz` gives an input range
+    of 64 - t0sz bits, `output_bits` the physical address size.
     """
 
     table: PhysAddr
@@ -57,6 +58,12 @@ class Regime:
         """0 for 40..48 input bits, 1 for 31..39, 2 for 22..30, 3 below."""
         levels = -(-(self.input_bits - PAGE_SHIFT) // LEVEL_BITS)
         return 4 - levels
+
+    @property
+    def root(self) -> PhysAddr:
+        """The first table: `table` aligned down to that table's own size."""
+        entries = 1 << (self.input_bits - level_shift(self.start_level))
+        return PhysAddr(self.table & ~(8 * entries - 1))
 
 
 def level_shift(level: int) -> int:

@@ -6,6 +6,8 @@ that run; the drivers that ship know nothing of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from devices.lcdif.driver import LcdifDriver
 from soc.dmabuf.importer import ImportedBuffer
 from soc.kernel.device import Driver
@@ -37,5 +39,10 @@ BUGS: dict[str, type[LcdifDriver]] = {
 
 def with_bugs(drivers: tuple[type[Driver], ...], names: tuple[str, ...]) -> tuple[type[Driver], ...]:
     """`drivers` with the planted ones in place of what they derive from."""
-    planted = {BUGS[name].__mro__[1]: BUGS[name] for name in names}
-    return tuple(planted.get(driver, driver) for driver in drivers)
+    planted = [BUGS[name] for name in dict.fromkeys(names)]
+    return tuple(_with(driver, [bug for bug in planted if bug.__base__ is driver]) for driver in drivers)
+
+
+def _with(driver: type[Driver], bugs: Sequence[type[Driver]]) -> type[Driver]:
+    """`driver` with every one of `bugs`, which are its direct subclasses."""
+    return type(driver.__name__, tuple(bugs), {}) if bugs else driver

@@ -11,6 +11,7 @@ from devices.catalogue import DRIVERS
 from devices.lcdif.driver import LcdifDriver
 from devices.smmuv3.driver import Smmuv3Driver
 from heaps.carveout import CarveoutHeap
+from soc.address import Iova
 from soc.dmabuf.buffer import DmaBuf
 from soc.dmabuf.ledger import leaked
 from soc.errors import BadInput
@@ -46,14 +47,16 @@ class KernelSession:
         kernel, scenario = self._kernel, self._rig.scenario
         kernel.boot()
         region = self._region
-        heap = CarveoutHeap(kernel, region.name, region.base, region.size)
+        heap = CarveoutHeap(kernel, region.label or region.name, region.base, region.size)
         task = Task.create(kernel.log, APP_PID, "camera-app")
         app = CameraToDisplay(
             task, self._driver("source", CameraDriver), self._driver("sink", LcdifDriver), scenario.frames
         )
         outcome = Outcome({}, [])
         try:
-            buffers = app.open(heap, self._software.buffers, scenario.picture, self._sink_picture(), scenario.pattern)
+            buffers = app.open(
+                heap, self._software.buffers, scenario.picture, self._sink_picture(), scenario.pattern
+            )
             self._stream(app, buffers, outcome)
         except KernelError as error:
             outcome.mishaps.append(f"the pipeline could not run: {error}")
@@ -66,7 +69,7 @@ class KernelSession:
         return outcome
 
     def _stream(self, app: CameraToDisplay, buffers: list[DmaBuf], outcome: Outcome) -> None:
-        outcome.sharing = [_sharing(dmabuf) for dmabuf in buffers]
+        outcome.sharing = [self._sharing(dmabuf) for dmabuf in buffers]
         outcome.buffers = [_range(dmabuf) for dmabuf in buffers]
         window = TrafficWindow(self._rig.machine.bus, np.concatenate([b.frames for b in outcome.buffers]))
         app.start()
@@ -75,7 +78,19 @@ class KernelSession:
         finally:
             outcome.moved = window.moved()
         if not app.done():
-            outcome.mishaps.append(f"not done after {self._rig.scenario.time_limit / 1e9:g} s of virtual time")
+            outcome.mishaps.append(
+                f"not done after {self._rig.scenario.time_limit / 1e9:g} s of virtual time"
+            )
+
+    def _sharing(self, dmabuf: DmaBuf) -> Sharing:
+        """What each importer's segments resolve to: their addresses are software's, the pages the SMMU's."""
+        views = {}
+        for mapping in dmabuf.mappings:
+            device, sgt = mapping.attachment.device, mapping.sgt
+            segments = zip(sgt.dma_address.tolist(), sgt.dma_length.tolist(), strict=True)
+            pages = [self._rig.pages(device.node, Iova(start), size) for start, size in segments]
+            views[device.name] = np.concatenate(pages)
+        return Sharing(str(dmabuf), views)
 
     def _sink_picture(self) -> PictureFormat:
         picture = self._rig.scenario.picture
@@ -98,11 +113,5 @@ class KernelSession:
 
 
 def _range(dmabuf: DmaBuf) -> BufferRange:
-    """A buffer's pages as its exporter says; every importer is compared with them."""
+    """A buffer's pages as its exporter says."""
     return BufferRange(str(dmabuf), dmabuf.mappings[0].sgt.frames())
-
-
-def _sharing(dmabuf: DmaBuf) -> Sharing:
-    return Sharing(
-        str(dmabuf), {mapping.attachment.device.name: mapping.sgt.frames() for mapping in dmabuf.mappings}
-    )

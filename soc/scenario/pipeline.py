@@ -40,7 +40,9 @@ class CameraToDisplay:
         display.on_flip = self._flipped
         display.on_scanned = self._scanned
 
-    def open(self, heap: Heap, count: int, source: PictureFormat, sink: PictureFormat, pattern: str) -> list[DmaBuf]:
+    def open(
+        self, heap: Heap, count: int, source: PictureFormat, sink: PictureFormat, pattern: str
+    ) -> list[DmaBuf]:
         """Allocate the buffers and import each into both drivers. KernelError if a step fails."""
         self._camera.set_format(source, pattern)
         self._display.set_mode(sink)
@@ -92,4 +94,3 @@ class CameraToDisplay:
         if self._flips == self._frames and not self._display.flip_pending:
             self.scanned_last = True
         self._show_next()
-

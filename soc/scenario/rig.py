@@ -18,13 +18,13 @@ from devices.catalogue import models
 from devices.lcdif.hardware import Lcdif
 from devices.pl011.hardware import Pl011
 from devices.smmuv3.hardware import FaultReport, Smmuv3
-from soc.address import PAGE_SHIFT
+from soc.address import PAGE_SHIFT, Iova, PhysAddr
 from soc.board import Machine
 from soc.devicetree.reserved import ReservedRegion
-from soc.devicetree.tree import load_board
+from soc.devicetree.tree import Node, load_board
 from soc.errors import BadInput, Where
 from soc.frames import FrameRecord
-from soc.memory.dram import Frames
+from soc.memory.dram import Frames, PageSpan
 from soc.scenario.spec import Scenario
 from soc.verify.result import Fault
 
@@ -74,6 +74,18 @@ class Rig:
         known = ", ".join(region.label or region.name for region in self.machine.tree.reserved) or "none"
         raise BadInput(f"the board has no reserved region {name!r}; it has: {known}", where)
 
+    def pages(self, node: Node, iova: Iova, size: int) -> Frames:
+        """The page frames that the device of `node` reaches at `iova`, shape (n,), as its SMMU says.
+
+        Empty where something is not mapped; addresses are physical without an SMMU.
+        """
+        for entry in node.phandles("iommus", "#iommu-cells"):
+            smmu = self.machine.models.get(entry.node.path)
+            if isinstance(smmu, Smmuv3):
+                span = smmu.peek(entry.args[0], iova, size)
+                return span.frames if span else np.empty(0, dtype=np.int64)
+        return PageSpan.linear(PhysAddr(iova), size).frames
+
     def close(self) -> None:
         self.machine.close()
 
@@ -118,10 +130,9 @@ class Rig:
         node = self.machine.tree.find(name)
         model = self.machine.models.get(node.path) if node else None
         if not isinstance(model, kind):
-            problem = "has no node" if node is None else "has no such model for"
+            found = f"{node.path} is none" if node else f"the board has no node {name!r}"
             raise BadInput(
-                f"{role} must be a {kind.__name__.lower()}: the board {problem} {name!r}",
-                self.scenario.where[role],
+                f"{role} must be an enabled {kind.__name__.lower()}: {found}", self.scenario.where[role]
             )
         return model
 

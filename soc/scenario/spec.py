@@ -102,7 +102,9 @@ def load_scenario(path: Path, bugs: tuple[str, ...]) -> Scenario:
         source=top.text("source"),
         sink=top.text("sink"),
         picture=PictureFormat(
-            shape.number("width", 1, MAX_SIDE), shape.number("height", 1, MAX_SIDE), shape.choice("format", FORMATS)
+            shape.number("width", 1, MAX_SIDE),
+            shape.number("height", 1, MAX_SIDE),
+            shape.choice("format", FORMATS),
         ),
         pattern=shape.choice("pattern", PATTERNS, "bars"),
         frames=top.number("frames", 1, MAX_FRAMES),
@@ -139,9 +141,11 @@ def _relative(path: Path, name: str) -> Path:
     """`name` as seen from the scenario's folder, without needless `..` in messages."""
     joined = path.parent / name
     try:
-        return joined.resolve().relative_to(Path.cwd())
-    except ValueError:
-        return joined.resolve()
+        whole = joined.resolve()
+    except (OSError, RuntimeError, ValueError):
+        return joined  # a NUL or a loop of links: whoever opens it says so
+    here = Path.cwd()
+    return whole.relative_to(here) if whole.is_relative_to(here) else whole
 
 
 class _Section:
@@ -151,12 +155,16 @@ class _Section:
         self._raw = raw
         self.where = raw.where
         for name, prop in raw.properties.items():
+            if name in sections:
+                raise BadInput(f"{name} must be a section with keys of its own, not {prop.value}", prop.where)
             if name not in keys:
-                wanted = "a section" if name in sections else f"one of {', '.join(keys)}"
-                raise BadInput(f"unknown key {name!r}: expected {wanted}", prop.where)
+                raise BadInput(f"unknown key {name!r}: expected one of {', '.join(keys)}", prop.where)
         for node in raw.children:
+            if node.name in keys:
+                raise BadInput(f"{node.name} must be a value, not a section", node.where)
             if node.name not in sections:
-                raise BadInput(f"unknown section {node.name!r}: expected one of {', '.join(sections)}", node.where)
+                known = f"expected one of {', '.join(sections)}" if sections else "there are none here"
+                raise BadInput(f"unknown section {node.name!r}: {known}", node.where)
 
     def child(self, name: str) -> RawNode | None:
         return next((node for node in self._raw.children if node.name == name), None)

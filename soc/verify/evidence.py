@@ -61,7 +61,9 @@ class Evidence:
         """The buffers that `frames` lie in, for people."""
         if not len(frames):
             return "nothing"
-        names = [buffer.name for buffer in self.buffers if np.isin(buffer.frames, frames, assume_unique=True).any()]
+        names = [
+            buffer.name for buffer in self.buffers if np.isin(buffer.frames, frames, assume_unique=True).any()
+        ]
         return ", ".join(names) or f"memory at {int(frames.min()) << 12:#x}"
 
 

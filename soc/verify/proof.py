@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,11 +24,11 @@ class Matched:
     """Frames of the sink paired with frames of the source by content.
 
     `pairs` has each produced frame that was fetched whole, once, in order of
-    fetching; `mismatched` are fetches that show no produced frame or go back in time.
+    fetching; `mismatched` are fetches that show no produced frame or go back in time, and why.
     """
 
     pairs: list[tuple[FrameRecord, FrameRecord]]
-    mismatched: list[FrameRecord]
+    mismatched: list[tuple[FrameRecord, str]]
 
 
 @dataclass(frozen=True)
@@ -40,32 +42,52 @@ class Proof:
     minimum: int
 
 
-def match_frames(produced: list[FrameRecord], fetched: list[FrameRecord]) -> Matched:
+def match_frames(produced: Sequence[FrameRecord], fetched: Sequence[FrameRecord]) -> Matched:
     """Pair by digest. A picture on screen for several refreshes is one pair."""
-    by_digest = {record.digest: record for record in produced if record.complete}
+    by_digest: dict[str | None, list[FrameRecord]] = {}
+    for record in produced:
+        if record.complete:
+            by_digest.setdefault(record.digest, []).append(record)
     pairs: list[tuple[FrameRecord, FrameRecord]] = []
     mismatched = []
     last = -1
     for record in fetched:
-        source = by_digest.get(record.digest) if record.complete else None
-        if source is None or source.sequence < last:
-            mismatched.append(record)
+        equals = by_digest.get(record.digest) if record.complete else None
+        if equals is None:
+            mismatched.append((record, record.fault or "its content was produced by nobody"))
+            continue
+        source = _shown(record, equals)
+        if source.sequence < last:
+            mismatched.append((record, f"it shows frame {source.sequence} after frame {last}"))
         elif source.sequence > last:
             pairs.append((source, record))
             last = source.sequence
     return Matched(pairs, mismatched)
 
 
+def _shown(fetch: FrameRecord, equals: list[FrameRecord]) -> FrameRecord:
+    """Which of the produced frames `equals`, all with the content of `fetch`, it shows.
+
+    The newest that was complete by then in the pages that were fetched: a still
+    scene gives many frames of one content. In other pages, the newest of all.
+    """
+    newest = bisect_right(equals, fetch.ended, key=lambda record: record.ended)
+    for record in reversed(equals[:newest]):
+        if np.array_equal(record.frames, fetch.frames):
+            return record
+    return equals[max(newest - 1, 0)]
+
+
 def prove(evidence: Evidence) -> Proof:
     """Judge the evidence."""
-    matched = match_frames(list(evidence.produced), list(evidence.fetched))
-    complete = [r for r in evidence.produced if r.complete], [r for r in evidence.fetched if r.complete]
-    minimum = evidence.frame_bytes * (len(complete[0]) + len(complete[1]))
-    moved = sum(reads + writes for reads, writes in evidence.moved.values())
+    matched = match_frames(evidence.produced, evidence.fetched)
+    needed = _needed(evidence)
+    minimum = _sum(needed)
+    moved = _sum(evidence.moved)
     copies = [*evidence.cpu_copies, *_engine_copies(evidence)]
     checks = [
         _same_pages(evidence, matched),
-        _bytes(evidence, moved, minimum),
+        _bytes(evidence, needed),
         _cpu(evidence),
         _content(evidence, matched),
     ]
@@ -84,7 +106,9 @@ def _same_pages(evidence: Evidence, matched: Matched) -> Check:
         views = list(sharing.importers.items())
         for device, frames in views[1:]:
             if not np.array_equal(frames, views[0][1]):
-                return Check(name, False, f"{device} and {views[0][0]} see different pages of {sharing.buffer}")
+                return Check(
+                    name, False, f"{device} and {views[0][0]} see different pages of {sharing.buffer}"
+                )
     for source, sink in matched.pairs:
         if not np.array_equal(source.frames, sink.frames):
             where = evidence.name_of(source.frames), evidence.name_of(sink.frames)
@@ -93,19 +117,40 @@ def _same_pages(evidence: Evidence, matched: Matched) -> Check:
                 False,
                 f"frame {source.sequence} was produced in {where[0]} and fetched from {where[1]}",
             )
-    if not matched.pairs:
+    if not matched.pairs and not evidence.sharing:
         return Check(name, False, "no frame travelled from source to sink")
     importers = f"{len(evidence.sharing)} buffers mapped by both engines and " if evidence.sharing else ""
-    return Check(name, True, f"{importers}{len(matched.pairs)} frames resolve to the same page frames on both sides")
+    frames = f"{len(matched.pairs)} frames resolve to the same page frames on both sides"
+    return Check(name, True, importers + frames)
 
 
-def _bytes(evidence: Evidence, moved: int, minimum: int) -> Check:
-    detail = f"{moved:,} bytes moved on the buffers, {minimum:,} needed"
-    if moved != minimum or not minimum:
-        extra = sorted(set(evidence.moved) - {evidence.source, evidence.sink})
-        who = f"; besides the engines: {', '.join(extra)}" if extra else ""
-        return Check("bytes", False, detail + who)
-    return Check("bytes", True, detail)
+def _needed(evidence: Evidence) -> dict[str, tuple[int, int]]:
+    """Bytes (read, written) the pipeline needs of each master: one write and one read of every whole frame."""
+    produced = sum(record.complete for record in evidence.produced)
+    fetched = sum(record.complete for record in evidence.fetched)
+    return {
+        evidence.source: (0, evidence.frame_bytes * produced),
+        evidence.sink: (evidence.frame_bytes * fetched, 0),
+    }
+
+
+def _sum(moved: dict[str, tuple[int, int]]) -> int:
+    return sum(reads + writes for reads, writes in moved.values())
+
+
+def _bytes(evidence: Evidence, needed: dict[str, tuple[int, int]]) -> Check:
+    """Master by master, so that one that moved too little cannot hide one that moved too much."""
+    wrong = []
+    for name in dict.fromkeys([*needed, *sorted(evidence.moved)]):
+        for did, moved, due in zip(
+            ("read", "wrote"), evidence.moved.get(name, (0, 0)), needed.get(name, (0, 0)), strict=True
+        ):
+            if moved != due:
+                wrong.append(f"{name} {did} {moved:,} bytes, {due:,} needed")
+    if wrong:
+        return Check("bytes", False, "; ".join(wrong))
+    total = _sum(needed)
+    return Check("bytes", total > 0, f"{total:,} bytes moved on the buffers, as many as needed")
 
 
 def _cpu(evidence: Evidence) -> Check:
@@ -119,19 +164,19 @@ def _content(evidence: Evidence, matched: Matched) -> Check:
     produced = sum(record.complete for record in evidence.produced)
     shown = len(matched.pairs)
     if matched.mismatched:
-        first = matched.mismatched[0]
-        why = first.fault or "its content was produced by nobody"
-        return Check(
-            "content", False, f"{len(matched.mismatched)} fetches do not match, the first is {first.sequence}: {why}"
-        )
+        first, why = matched.mismatched[0]
+        share = f"{len(matched.mismatched)} of {len(evidence.fetched)} fetches mismatched"
+        return Check("content", False, f"{share}, the first is fetch {first.sequence}: {why}")
     if shown != produced or produced != evidence.wanted:
-        return Check("content", False, f"{produced} of {evidence.wanted} frames produced, {shown} fetched whole")
+        return Check(
+            "content", False, f"{produced} of {evidence.wanted} frames produced, {shown} fetched whole"
+        )
     return Check("content", True, f"all {shown} frames fetched are equal to the frames produced, in order")
 
 
 def _engine_copies(evidence: Evidence) -> list[Copy]:
     """Any master besides the pipeline's two that wrote into the buffers."""
-    every = evidence.name_of(np.concatenate([b.frames for b in evidence.buffers])) if evidence.buffers else "the buffers"
+    every = ", ".join(buffer.name for buffer in evidence.buffers) or "the buffers"
     return [
         Copy(name, writes, every, every)
         for name, (_, writes) in evidence.moved.items()
@@ -139,11 +184,23 @@ def _engine_copies(evidence: Evidence) -> list[Copy]:
     ]
 
 
+def _told(copies: list[Copy]) -> list[str]:
+    """One line for each culprit, however many times it copied."""
+    lines = []
+    for culprit in dict.fromkeys(copy.by for copy in copies):
+        mine = [copy for copy in copies if copy.by == culprit]
+        sources = ", ".join(dict.fromkeys(copy.source for copy in mine))
+        targets = ", ".join(dict.fromkeys(copy.target for copy in mine))
+        lines.append(
+            f"{culprit} copied {sum(copy.bytes for copy in mine):,} bytes from {sources} to {targets}"
+        )
+    return lines
+
+
 def reasons(evidence: Evidence, proof: Proof) -> list[str]:
     """Why the run failed, most telling first; empty if it passed."""
     out = list(evidence.mishaps)
-    for copy in proof.copies:
-        out.append(f"{copy.by} copied {copy.bytes:,} bytes from {copy.source} to {copy.target}")
+    out.extend(_told(proof.copies))
     for fault in evidence.faults[:1]:
         more = f" (and {len(evidence.faults) - 1} more)" if len(evidence.faults) > 1 else ""
         out.append(

@@ -99,7 +99,8 @@ class RunResult:
             "zero_copy": {
                 "verdict": self.verdict,
                 "copies": [
-                    {"by": c.by, "bytes": c.bytes, "from": c.source, "to": c.target, "pc": c.pc} for c in self.copies
+                    {"by": c.by, "bytes": c.bytes, "from": c.source, "to": c.target, "pc": c.pc}
+                    for c in self.copies
                 ],
                 "checks": [asdict(check) for check in self.checks],
             },

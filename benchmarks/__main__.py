@@ -1,0 +1,60 @@
+"""`python -m benchmarks [--json FILE]`: measure, print the table, say what holds."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks import cpu, dma, scenario
+from benchmarks.row import Row
+
+ROOT = Path(__file__).parent.parent
+BOARD = ROOT / "configs/boards/rehearsal.yaml"
+SCENARIO = ROOT / "configs/scenarios/camera-to-display.yaml"
+
+PARTS: tuple[Callable[[], list[Row]], ...] = (
+    lambda: dma.rows(BOARD),
+    cpu.rows,
+    lambda: scenario.rows(SCENARIO),
+)
+
+
+def table(rows: list[Row]) -> str:
+    """The rows as aligned text."""
+    cells = [("what", "value", "against", "ratio", "bar", "")]
+    cells += [
+        (
+            row.name,
+            f"{row.value:,.1f} {row.unit}",
+            row.against,
+            f"{row.ratio:.2f}",
+            f"{row.bar:.2f}",
+            "holds" if row.holds else "MISSED",
+        )
+        for row in rows
+    ]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows as JSON, too")
+    options = parser.parse_args()
+    rows: list[Row] = []
+    for number, part in enumerate(PARTS, start=1):
+        print(f"measuring {number} of {len(PARTS)} ...", file=sys.stderr)
+        rows += part()
+    print(table(rows))
+    if options.json:
+        text = json.dumps([asdict(row) | {"holds": row.holds} for row in rows], indent=2)
+        options.json.write_text(text + "\n", encoding="utf-8")
+    return 0 if all(row.holds for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
