@@ -46,7 +46,8 @@ def rows(board: Path) -> list[Row]:
         regs.writel(TABLE.offset("CTRL"), 1)
 
         def enough() -> bool:
-            regs.writel(TABLE.offset("QUEUE"), 1)
+            if not regs.readl(TABLE.offset("STATUS")) >> 8:
+                regs.writel(TABLE.offset("QUEUE"), 1)
             return len(camera.frames.records) >= goal
 
         machine.run(1 << 60, enough)

@@ -11,6 +11,8 @@ back-pressure.
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from devices.camera.regs import FORMAT_NV12, FORMAT_XRGB8888, LARGEST_SIDE, QUEUE_DEPTH, TABLE
@@ -21,6 +23,7 @@ from soc.clock import Event
 from soc.device import Slot
 from soc.frames import FrameRecorder
 from soc.iommu.port import DmaAbort
+from soc.memory.dram import Bytes
 from soc.registers import RegisterFile, RegisterTable
 
 FRAME_DONE, DMA_ERROR, OVERRUN = 1 << 0, 1 << 1, 1 << 2
@@ -29,6 +32,24 @@ BANDS = 8
 SHORTEST_PERIOD = 100_000
 
 Buffer = tuple[Iova, Iova]
+"""Addresses of the two planes."""
+
+Plane = tuple[Bytes, Iova, int]
+"""What to write, shape (lines, bytes), where to, and the stride in bytes."""
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """A frame in flight, its settings as they were when it started; times in ns."""
+
+    buffer: Buffer
+    planes: tuple[Plane, ...]
+    period: int
+
+    @property
+    def band_time(self) -> int:
+        """The read-out takes 15/16 of the period."""
+        return self.period * 15 // 16 // BANDS
 
 
 class Camera:
@@ -45,7 +66,7 @@ class Camera:
         self._queue: deque[Buffer] = deque()
         self._sensor: Sensor | None = None
         self._shape: tuple[int, ...] = ()
-        self._buffer: Buffer | None = None
+        self._shot: Exposure | None = None
         self._timer: Event | None = None
         self.regs.on_read("STATUS", self._status)
         self.regs.on_write("CTRL", self._write_ctrl)
@@ -56,7 +77,7 @@ class Camera:
     # --- registers ---------------------------------------------------------
 
     def _status(self) -> int:
-        return (self._buffer is not None) | len(self._queue) << 8
+        return (self._shot is not None) | len(self._queue) << 8
 
     def _push(self, value: int) -> None:
         if value & 1 and len(self._queue) < QUEUE_DEPTH:
@@ -75,8 +96,8 @@ class Camera:
         if self._timer:
             self._timer.cancel()
             self._timer = None
-        if self._buffer is not None:
-            self._buffer = None
+        if self._shot is not None:
+            self._shot = None
             self.frames.finish(fault="reset")
         self._queue.clear()
         for register in TABLE.registers:
@@ -101,54 +122,52 @@ class Camera:
 
     # --- frames ------------------------------------------------------------
 
-    def _period(self) -> int:
-        return max(self.regs.get("FRAME_PERIOD"), SHORTEST_PERIOD)
-
     def _start_frame(self) -> None:
         self._timer = None
         if not self.regs.get("CTRL") & ENABLE:
             return
+        period = max(self.regs.get("FRAME_PERIOD"), SHORTEST_PERIOD)
         if not self._queue:
             self._raise(OVERRUN)
-            self._timer = self._slot.clock.after(self._period(), self._start_frame)
+            self._timer = self._slot.clock.after(period, self._start_frame)
             return
-        self._buffer = self._queue.popleft()
-        self.frames.begin(self._buffer[0])
-        if not self._expose():
+        buffer = self._queue.popleft()
+        self.frames.begin(buffer[0])
+        self._shot = Exposure(buffer, self._expose(buffer), period)
+        if self._shot.planes:
+            self._schedule_band(0)
+        else:
             self._end_frame(-1, "SIZE or FORMAT is not valid")
-            return
-        self._schedule_band(0)
 
-    def _expose(self) -> bool:
-        """Bring the sensor to the present settings and frame number; False if they are not valid."""
+    def _expose(self, buffer: Buffer) -> tuple[Plane, ...]:
+        """Bring the sensor to the present settings and frame number; nothing if they are not valid."""
         width, height = self.regs.field("SIZE", "WIDTH"), self.regs.field("SIZE", "HEIGHT")
         code, pattern = self.regs.get("FORMAT") & 0xF, self.regs.get("PATTERN") & 0xF
         if code not in (FORMAT_XRGB8888, FORMAT_NV12):
-            return False
+            return ()
         if not (0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE):
-            return False
+            return ()
         if code == FORMAT_NV12 and (width | height) & 1:
-            return False
+            return ()
         if self._shape != (width, height, code, pattern) or self._sensor is None:
             self._shape = (width, height, code, pattern)
             self._sensor = Sensor(*self._shape)
         self._sensor.expose(self.regs.get("FRAME_COUNT"))
-        return True
+        strides = (self.regs.get("STRIDE"), self.regs.get("STRIDE_UV"))
+        return tuple(zip(self._sensor.planes, buffer, strides, strict=False))
 
     def _schedule_band(self, band: int) -> None:
-        delay = self._period() * 15 // 16 // BANDS
-        self._timer = self._slot.clock.after(delay, lambda: self._write_band(band))
+        assert self._shot is not None  # bands are of a frame in flight
+        self._timer = self._slot.clock.after(self._shot.band_time, partial(self._write_band, band))
 
     def _write_band(self, band: int) -> None:
-        if self._buffer is None or self._sensor is None:
-            return
-        strides = (self.regs.get("STRIDE"), self.regs.get("STRIDE_UV"))
-        for plane, address, stride in zip(self._sensor.planes, self._buffer, strides, strict=False):
-            lines = len(plane)
+        assert self._shot is not None  # a reset cancels the timer
+        for pixels, address, stride in self._shot.planes:
+            lines = len(pixels)
             first, last = lines * band // BANDS, lines * (band + 1) // BANDS
             if first == last:
                 continue
-            rows = plane[first:last]
+            rows = pixels[first:last]
             try:
                 spans = self._slot.dma.write_rows(Iova(address + first * stride), rows, stride)
             except DmaAbort as abort:
@@ -162,13 +181,14 @@ class Camera:
 
     def _end_frame(self, band: int, fault: str | None) -> None:
         """The frame in flight is over after `band`; the next starts at the period's boundary."""
-        buffer, self._buffer = self._buffer, None
-        elapsed = self._period() * 15 // 16 // BANDS * (band + 1)
-        self._timer = self._slot.clock.after(self._period() - elapsed, self._start_frame)
+        shot, self._shot = self._shot, None
+        assert shot is not None  # only a frame in flight ends
+        left = shot.period - shot.band_time * (band + 1)
+        self._timer = self._slot.clock.after(left, self._start_frame)
         self.frames.finish(fault)
         if fault is None:
             self.regs.set("FRAME_COUNT", (self.regs.get("FRAME_COUNT") + 1) & 0xFFFF_FFFF)
-            self.regs.set("DONE_ADDR", buffer[0] if buffer else 0)
+            self.regs.set("DONE_ADDR", shot.buffer[0])
             self._raise(FRAME_DONE)
         else:
             self._raise(DMA_ERROR)

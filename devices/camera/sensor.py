@@ -37,6 +37,8 @@ GLYPHS = (
 )
 CELL_ROWS, CELL_COLUMNS = 8, 6
 DIGITS = 6
+MARKER_NEEDS = CELL_ROWS + 6
+"""Lines of dots a picture must have for the marker to stay clear of the digits."""
 
 
 def digit_mask(digit: int, scale: int) -> NDArray[np.bool_]:
@@ -84,7 +86,10 @@ def to_nv12(rgb: Rgb) -> tuple[Bytes, Bytes]:
 
 
 class Sensor:
-    """Frames of one geometry. `planes` are the bytes to transfer, shape (lines, bytes) each."""
+    """Frames of one geometry. `planes` are the bytes to transfer, shape (lines, bytes) each.
+
+    A picture is a function of its number alone; a small one shows only a part of it.
+    """
 
     def __init__(self, width: int, height: int, code: int, pattern: int) -> None:
         self._code = code
@@ -107,6 +112,8 @@ class Sensor:
                 self._shown[place] = int(character)
                 self._put(self._digits[int(character)], 2 * scale, 2 * scale + place * CELL_COLUMNS * scale)
         width, height = self._size
+        if height < MARKER_NEEDS * scale:
+            return
         top, side = height - 4 * scale, 2 * scale
         self._put(tuple(self._still_area(top, self._marker_left)), top, self._marker_left)
         self._marker_left = number * side % max(width - side, 1) & ~1

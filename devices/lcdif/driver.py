@@ -98,7 +98,7 @@ class LcdifDriver(Driver):
             )
 
     def flip(self, index: int) -> None:
-        """Show buffer `index` from the next frame on. -EINVAL if there is none, -EBUSY while a flip is pending."""
+        """Show buffer `index` from the next frame on. -EINVAL without it, -EBUSY while a flip is pending."""
         if not 0 <= index < len(self.buffers):
             raise KernelError(EINVAL, f"the display has no buffer {index}")
         if self._pending is not None:

@@ -40,6 +40,8 @@ T0SZ = 64 - 39
 SMMUEN, EVENTQEN, CMDQEN = 1 << 0, 1 << 2, 1 << 3
 ENABLE_INTERRUPTS = 1 << 0 | 1 << 2
 READ_ALLOCATE = 1 << 62
+RECORD_BAD_STREAMS = 1 << 1
+OVERFLOW = 1 << 31
 
 
 def _at(name: str) -> int:
@@ -111,12 +113,12 @@ class Smmuv3Driver(Driver):
         while not self._eventq.empty(prod, cons):
             words = [int(word) for word in self.kernel.words(self._eventq.address(cons), EVENT_WORDS)]
             self._log_event(words)
-            cons = self._eventq.next(cons) | (prod & 1 << 31)
+            cons = self._eventq.next(cons) | (cons & OVERFLOW)
             self._regs.writel(_at("EVENTQ_CONS"), cons)
             prod = self._regs.readl(_at("EVENTQ_PROD"))
-        if (prod ^ cons) & 1 << 31:
+        if (prod ^ cons) & OVERFLOW:
             self.kernel.log.error(f"{self.name} {self.device.name}: EVTQ overflow detected -- events lost")
-            self._regs.writel(_at("EVENTQ_CONS"), cons ^ 1 << 31)
+            self._regs.writel(_at("EVENTQ_CONS"), cons ^ OVERFLOW)
 
     def _log_event(self, words: list[int]) -> None:
         log, prefix = self.kernel.log, f"{self.name} {self.device.name}:"
@@ -128,6 +130,9 @@ class Smmuv3Driver(Driver):
         except ValueError:
             return
         self.events.append(record)
+        if not record.has_address:
+            log.error(f"{prefix} {record.event.name}: stream {record.stream:#x}")
+            return
         access = "write" if record.write else "read"
         log.error(
             f"{prefix} {record.event.name}: stream {record.stream:#x} {access} at iova {record.iova:#x}; "
@@ -157,6 +162,7 @@ class Smmuv3Driver(Driver):
 
     def _program(self) -> None:
         regs = self._regs
+        regs.writel(_at("CR2"), RECORD_BAD_STREAMS)
         regs.writeq(_at("STRTAB_BASE"), self._stream_table | READ_ALLOCATE)
         regs.writel(_at("STRTAB_BASE_CFG"), STREAM_BITS)
         regs.writeq(_at("CMDQ_BASE"), self._cmdq.base | CMDQ_LOG2 | READ_ALLOCATE)

@@ -22,6 +22,7 @@ from devices.smmuv3.spec import (
     SYNC_SIGNAL_IRQ,
     Command,
     CommandError,
+    EventId,
     EventRecord,
     Opcode,
 )
@@ -38,6 +39,7 @@ GERROR_CMDQ_ERR, GERROR_EVENTQ_ABT = 1 << 0, 1 << 2
 IRQ_GERROR, IRQ_EVENTQ = 1 << 0, 1 << 2
 OVERFLOW = 1 << 31
 GBPA_ABORT = 1 << 20
+CR2_RECINVSID = 1 << 1
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,7 @@ class Smmuv3:
         try:
             return self._translation.translate(self._stream_table, stream, iova, size, write)
         except StreamFault as fault:
-            record = EventRecord(fault.event, stream, fault.iova, write)
-            self._report(record, fault.record)
+            self._report(EventRecord(fault.event, stream, fault.iova, write, fault.fetch), self._recorded(fault))
             raise self._abort(stream, fault.iova, write, fault.event.name) from fault
 
     def peek(self, stream: int, iova: Iova, size: int) -> PageSpan | None:
@@ -103,10 +104,16 @@ class Smmuv3:
 
     # --- events ------------------------------------------------------------
 
+    def _recorded(self, fault: StreamFault) -> bool:
+        """Whether software wants a record and the queue can take one (IHI 0070, 7.2.1)."""
+        if fault.event is EventId.C_BAD_STREAMID and not self.regs.get("CR2") & CR2_RECINVSID:
+            return False
+        return fault.record and bool(self.regs.get("CR0") & CR0_EVENTQEN) and not self._active(GERROR_EVENTQ_ABT)
+
     def _report(self, record: EventRecord, recorded: bool) -> None:
         report = FaultReport(self._slot.clock.now, record)
         self.fault_reports.append(report)
-        if recorded and self.regs.get("CR0") & CR0_EVENTQEN:
+        if recorded:
             self._write_event(record)
         for listener in self.fault_listeners:
             listener(report)
@@ -138,9 +145,8 @@ class Smmuv3:
         queue = QueueShape.parse(self.regs.get("CMDQ_BASE"), 16, CMDQ_LOG2)
         for _ in range(2 << queue.log2):
             cons = self.regs.get("CMDQ_CONS") & queue.index_mask
-            stopped = (self.regs.get("GERROR") ^ self.regs.get("GERRORN")) & GERROR_CMDQ_ERR
-            enabled = self.regs.get("CR0") & CR0_CMDQEN
-            if stopped or not enabled or queue.empty(self.regs.get("CMDQ_PROD"), cons):
+            enabled = self.regs.get("CR0") & CR0_CMDQEN and not self._active(GERROR_CMDQ_ERR)
+            if not enabled or queue.empty(self.regs.get("CMDQ_PROD"), cons):
                 return
             error = self._run_command(queue.address(cons))
             if error:
@@ -155,6 +161,8 @@ class Smmuv3:
         except BusError:
             return CommandError.ABORT
         command = Command.parse(words)
+        if command.secure and command.opcode <= Opcode.CFGI_CD_ALL:
+            return CommandError.ILLEGAL
         match command.opcode:
             case Opcode.CFGI_STE | Opcode.CFGI_CD | Opcode.CFGI_CD_ALL:
                 self._translation.invalidate_config(command.stream)
@@ -200,11 +208,14 @@ class Smmuv3:
         self.regs.set("GERRORN", value & 0xFFFF_FFFF)
         self._run_commands()
 
+    def _active(self, bit: int) -> bool:
+        """Whether a global error is raised and not acknowledged."""
+        return bool((self.regs.get("GERROR") ^ self.regs.get("GERRORN")) & bit)
+
     def _raise_gerror(self, bit: int) -> None:
         """Toggle an error active, unless it is active already."""
-        error = self.regs.get("GERROR")
-        if (error ^ self.regs.get("GERRORN")) & bit:
+        if self._active(bit):
             return
-        self.regs.set("GERROR", error ^ bit)
+        self.regs.set("GERROR", self.regs.get("GERROR") ^ bit)
         if self.regs.get("IRQ_CTRL") & IRQ_GERROR:
             self._gerror_irq.pulse()

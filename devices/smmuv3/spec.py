@@ -41,6 +41,7 @@ class StreamTableEntry:
     s1_format: int
     context: PhysAddr
     cd_max: int
+    stall_disabled: bool
 
     @classmethod
     def parse(cls, words: list[int]) -> StreamTableEntry:
@@ -51,7 +52,15 @@ class StreamTableEntry:
             s1_format=bits(low, 4, 2),
             context=PhysAddr(low & 0x000F_FFFF_FFFF_FFC0),
             cd_max=bits(low, 59, 5),
+            stall_disabled=bool(bits(words[1], 27, 1)),
         )
+
+    @property
+    def usable(self) -> bool:
+        """Whether this implementation supports what it asks for (else C_BAD_STE)."""
+        if self.config == SteConfig.STAGE1:
+            return self.valid and not self.cd_max and not self.stall_disabled
+        return self.valid and self.config not in (SteConfig.STAGE2, SteConfig.NESTED)
 
     @staticmethod
     def stage1(context: PhysAddr) -> list[int]:
@@ -72,9 +81,12 @@ class ContextDescriptor:
     t0sz: int
     granule: int
     ttb0_disabled: bool
+    big_endian: bool
     output_code: int
     aarch64: bool
     access_flag_fault_disabled: bool
+    hardware_update: bool
+    stall: bool
     record: bool
     abort: bool
     asid: int
@@ -90,32 +102,36 @@ class ContextDescriptor:
             t0sz=bits(low, 0, 6),
             granule=bits(low, 6, 2),
             ttb0_disabled=bool(bits(low, 14, 1)),
+            big_endian=bool(bits(low, 15, 1)),
             output_code=bits(low, 32, 3),
             aarch64=bool(bits(low, 41, 1)),
             access_flag_fault_disabled=bool(bits(low, 35, 1)),
+            hardware_update=bool(bits(low, 42, 2)),
+            stall=bool(bits(low, 44, 1)),
             record=bool(bits(low, 45, 1)),
             abort=bool(bits(low, 46, 1)),
             asid=bits(low, 48, 16),
             ttb0=PhysAddr(words[1] & 0x000F_FFFF_FFFF_FFF0),
         )
 
-    @property
-    def usable(self) -> bool:
-        """Whether every field has a value this implementation supports (else C_BAD_CD)."""
-        return (
-            self.valid
-            and self.aarch64
-            and self.granule == 0
-            and 16 <= self.t0sz <= 39
-            and self.output_code < len(self.OUTPUT_BITS)
-        )
+    def output_bits(self, implemented_bits: int) -> int:
+        """The effective IPS; codes that SMMUv3.0 reserves count as its largest."""
+        code = min(self.output_code, len(self.OUTPUT_BITS) - 1)
+        return min(self.OUTPUT_BITS[code], implemented_bits)
+
+    def usable(self, implemented_bits: int) -> bool:
+        """Whether every field in use has a value this implementation supports (else C_BAD_CD)."""
+        if not self.valid or not self.aarch64 or self.stall or self.hardware_update:
+            return False
+        if self.ttb0_disabled:
+            return True
+        table_fits = self.ttb0 >> self.output_bits(implemented_bits) == 0
+        return table_fits and not self.big_endian and self.granule == 0 and 16 <= self.t0sz <= 39
 
     def regime(self, implemented_bits: int) -> Regime:
+        """How to walk the tables of a usable descriptor."""
         return Regime(
-            self.ttb0,
-            self.t0sz,
-            min(self.OUTPUT_BITS[self.output_code], implemented_bits),
-            not self.access_flag_fault_disabled,
+            self.ttb0, self.t0sz, self.output_bits(implemented_bits), not self.access_flag_fault_disabled
         )
 
     @staticmethod
@@ -157,6 +173,7 @@ class Command:
     asid: int = 0
     address: Iova = Iova(0)
     signal: int = 0
+    secure: bool = False
 
     @classmethod
     def parse(cls, words: list[int]) -> Command:
@@ -167,6 +184,7 @@ class Command:
             asid=bits(low, 48, 16),
             address=Iova(high & ~0xFFF),
             signal=bits(low, 12, 2),
+            secure=bool(bits(low, 10, 1)),
         )
 
     def build(self) -> list[int]:
@@ -206,13 +224,19 @@ class EventId(IntEnum):
 
 @dataclass(frozen=True)
 class EventRecord:
-    """One 32-byte event."""
+    """One 32-byte event.
+
+    `iova` and `write` are recorded for faults of a translation only, `fetch` (the
+    address of the structure that could not be read) for fetch faults only.
+    """
 
     event: EventId
     stream: int
     iova: Iova = Iova(0)
     write: bool = False
+    fetch: PhysAddr = PhysAddr(0)
 
+    CLASS_TABLE = 1
     CLASS_INPUT = 2
 
     @property
@@ -222,11 +246,15 @@ class EventRecord:
     def build(self) -> list[int]:
         low = self.event | self.stream << 32
         if not self.has_address:
-            return [low, 0, 0, 0]
-        kind = 1 if self.event == EventId.F_WALK_EABT else self.CLASS_INPUT
-        return [low, (not self.write) << 35 | kind << 40, self.iova, 0]
+            return [low, 0, 0, self.fetch]
+        kind = self.CLASS_TABLE if self.event == EventId.F_WALK_EABT else self.CLASS_INPUT
+        return [low, (not self.write) << 35 | kind << 40, self.iova, self.fetch]
 
     @classmethod
     def parse(cls, words: list[int]) -> EventRecord:
         """ValueError if the record's id is not one this model writes."""
-        return cls(EventId(bits(words[0], 0, 8)), words[0] >> 32, Iova(words[2]), not bits(words[1], 35, 1))
+        event, stream, fetch = EventId(bits(words[0], 0, 8)), words[0] >> 32, PhysAddr(words[3])
+        record = cls(event, stream, fetch=fetch)
+        if not record.has_address:
+            return record
+        return cls(event, stream, Iova(words[2]), not bits(words[1], 35, 1), fetch)

@@ -33,17 +33,20 @@ _EVENT_OF = {
     FaultKind.ADDRESS_SIZE: EventId.F_ADDR_SIZE,
     FaultKind.ACCESS_FLAG: EventId.F_ACCESS,
     FaultKind.PERMISSION: EventId.F_PERMISSION,
-    FaultKind.EXTERNAL_ABORT: EventId.F_WALK_EABT,
 }
 
 
 class StreamFault(SocError):
-    """Translation failed: `event`, the first failing `iova`, whether to `record` it."""
+    """Translation failed: `event`, the first failing `iova`, whether to `record` it.
 
-    def __init__(self, event: EventId, iova: Iova, record: bool = True) -> None:
+    `fetch` is the address of the structure or descriptor that could not be read.
+    """
+
+    def __init__(self, event: EventId, iova: Iova, record: bool = True, fetch: PhysAddr = PhysAddr(0)) -> None:
         self.event = event
         self.iova = iova
         self.record = record
+        self.fetch = fetch
         super().__init__(event.name)
 
 
@@ -93,10 +96,10 @@ class Translation:
         context = self._context(table, stream, iova)
         if context.walker is None:
             if (iova + size - 1) >> IMPLEMENTED_BITS:
-                raise StreamFault(EventId.F_ADDR_SIZE, iova)
+                raise StreamFault(EventId.F_ADDR_SIZE, Iova(max(iova, 1 << IMPLEMENTED_BITS)))
             return PageSpan.linear(PhysAddr(iova), size)
         leaves = self._leaves(context.asid, context.walker, iova, size)
-        self._raise_first_fault(leaves, iova, write, context.record)
+        self._raise_first_fault(leaves, context, iova, write)
         span = PageSpan.of(leaves.frames, iova & PAGE_MASK, size)
         self._spans[key] = span
         return span
@@ -126,16 +129,21 @@ class Translation:
         return leaves
 
     @staticmethod
-    def _raise_first_fault(leaves: Leaves, iova: Iova, write: bool, record: bool) -> None:
-        faults = leaves.faults
-        if write:
-            forbidden = (faults == FaultKind.NONE) & ~leaves.writable
-            faults = np.where(forbidden, np.uint8(FaultKind.PERMISSION), faults)
+    def _raise_first_fault(leaves: Leaves, context: StreamContext, iova: Iova, write: bool) -> None:
+        allowed = leaves.writable if write else leaves.readable
+        faults = np.where(
+            (leaves.faults == FaultKind.NONE) & ~allowed, np.uint8(FaultKind.PERMISSION), leaves.faults
+        )
         if not faults.any():
             return
         index = int(np.flatnonzero(faults)[0])
         at = iova if index == 0 else Iova((iova & ~PAGE_MASK) + index * PAGE_SIZE)
-        raise StreamFault(_EVENT_OF[FaultKind(int(faults[index]))], at, record)
+        kind = FaultKind(int(faults[index]))
+        if kind is FaultKind.EXTERNAL_ABORT and context.walker is not None:
+            # the range's first abort may be of a page that the IOTLB still held: ask for this one
+            fetch = context.walker.walk(at >> PAGE_SHIFT, 1).abort or PhysAddr(0)
+            raise StreamFault(EventId.F_WALK_EABT, at, fetch=fetch)
+        raise StreamFault(_EVENT_OF[kind], at, context.record)
 
     def _context(self, table: StreamTable, stream: int, iova: Iova) -> StreamContext:
         context = self._contexts.get(stream)
@@ -149,16 +157,14 @@ class Translation:
             raise StreamFault(EventId.C_BAD_STREAMID, iova)
         ste_at = PhysAddr(table.base + stream * STE_WORDS * 8)
         ste = StreamTableEntry.parse(self._read(ste_at, STE_WORDS, EventId.F_STE_FETCH, iova))
-        if not ste.valid or ste.config in (SteConfig.STAGE2, SteConfig.NESTED):
+        if not ste.usable:
             raise StreamFault(EventId.C_BAD_STE, iova)
         if not ste.config & SteConfig.BYPASS:
             raise StreamFault(EventId.F_STREAM_DISABLED, iova, record=False)
         if ste.config == SteConfig.BYPASS:
             return StreamContext()
-        if ste.cd_max:
-            raise StreamFault(EventId.C_BAD_STE, iova)
         cd = ContextDescriptor.parse(self._read(ste.context, CD_WORDS, EventId.F_CD_FETCH, iova))
-        if not cd.usable:
+        if not cd.usable(IMPLEMENTED_BITS):
             raise StreamFault(EventId.C_BAD_CD, iova)
         if cd.ttb0_disabled:
             raise StreamFault(EventId.F_TRANSLATION, iova, cd.record)
@@ -169,13 +175,13 @@ class Translation:
         try:
             return [int(word) for word in self._read_words(address, count)]
         except BusError as error:
-            raise StreamFault(event, iova) from error
+            raise StreamFault(event, iova, fetch=address) from error
 
     def _read_words(self, address: PhysAddr, count: int) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
         return self._master.read_span(PageSpan.linear(address, 8 * count)).view("<u8")
 
 
 def _pages(iova: Iova, size: int) -> tuple[int, int]:
-    """First input page and number of pages of a byte range."""
+    """First input page and number of pages of a byte range; an empty range is checked on one page."""
     first = iova >> PAGE_SHIFT
-    return first, ((iova + size - 1) >> PAGE_SHIFT) - first + 1
+    return first, ((iova + max(size, 1) - 1) >> PAGE_SHIFT) - first + 1

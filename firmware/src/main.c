@@ -9,7 +9,7 @@
 #include "smmu.h"
 #include "uart.h"
 
-#define LARGEST_SIDE 0xffffu /* 16-bit fields in camera and display */
+#define LARGEST_SIDE 8192u /* the camera takes no more */
 
 void exception_entry(uint64_t esr, uint64_t elr, uint64_t far)
 {

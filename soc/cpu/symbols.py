@@ -19,6 +19,7 @@ class SymbolTable:
     """Symbols of one image by address."""
 
     def __init__(self, symbols: list[Symbol]) -> None:
+        self._by_name = {symbol.name: symbol for symbol in symbols}
         best: dict[int, Symbol] = {}
         for symbol in symbols:
             known = best.get(symbol.address)
@@ -27,7 +28,7 @@ class SymbolTable:
         self._symbols = sorted(best.values())
 
     def __len__(self) -> int:
-        return len(self._symbols)
+        return len(self._by_name)
 
     def find(self, pc: int) -> Symbol | None:
         """The symbol that holds `pc`."""
@@ -47,7 +48,4 @@ class SymbolTable:
 
     def address(self, name: str) -> int:
         """Where `name` is. KeyError if the image has no such symbol."""
-        for symbol in self._symbols:
-            if symbol.name == name:
-                return symbol.address
-        raise KeyError(name)
+        return self._by_name[name].address

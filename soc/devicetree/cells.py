@@ -18,6 +18,7 @@ from soc.errors import BadInput, Where
 
 INTERRUPT_TYPES = {"spi": 0, "ppi": 1}
 LAST_OF_TYPE = {"spi": 987, "ppi": 15}
+MAX_ROWS = 1024
 TRIGGERS = {"edge-rising": 1, "edge-falling": 2, "edge-both": 3, "level-high": 4, "level-low": 8}
 
 
@@ -167,6 +168,8 @@ def _rows(prop: Property, example: str) -> tuple[Row, ...]:
     value = prop.value
     if not isinstance(value, Row) or not all(isinstance(item, Row) for item in value.items):
         raise BadInput(f"{prop.name} is a list of rows such as {example}, not {value}", value.where)
+    if len(value.items) > MAX_ROWS:
+        raise BadInput(f"{prop.name} has {len(value.items)} rows, more than {MAX_ROWS}", value.where)
     return tuple(item for item in value.items if isinstance(item, Row))
 
 

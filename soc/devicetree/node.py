@@ -182,11 +182,16 @@ class Node:
             return ()
         return cells.decode_ranges(prop, self.bus_cells, self.parent.bus_cells)
 
+    @cached_property
+    def _windows(self) -> tuple[cells.Range, ...] | None:
+        """`ranges`, read once for all children."""
+        return self.ranges()
+
     def _to_cpu(self, entry: cells.Entry) -> int | None:
         """The entry's first address through the `ranges` of every bus above."""
         address, bus = entry.address, self.parent
         while bus is not None and bus.parent is not None:
-            windows = bus.ranges()
+            windows = bus._windows
             if windows is None:
                 return None
             inside = [w for w in windows if w.child <= address and address + entry.size <= w.child + w.size]

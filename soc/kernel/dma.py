@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from soc.address import PAGE_SHIFT, Iova
+from soc.address import PAGE_MASK, PAGE_SHIFT, Iova
 from soc.kernel.device import Device
 from soc.kernel.errors import KernelError
 from soc.kernel.scatterlist import DmaDirection, Ints, SgTable
@@ -22,10 +22,11 @@ EIO, EINVAL = 5, 22
 def dma_map_sgtable(device: Device, sgt: SgTable, direction: DmaDirection, what: str = "a buffer") -> None:
     """Fill `sgt`'s DMA side for `device`; `what` names the buffer in fault reports.
 
-    -EINVAL without a direction or with an empty table or one that is mapped
-    already, -ENOMEM without IOVA space, -EIO when the device cannot reach a page.
+    -EINVAL without a direction, with an empty table, one that is mapped already or,
+    behind an IOMMU, one that is not whole pages; -ENOMEM without IOVA space or
+    tables, -EIO when the device cannot reach a page.
     """
-    if direction is DmaDirection.NONE or not sgt.orig_nents:
+    if direction is DmaDirection.NONE or not sgt.size:
         raise KernelError(EINVAL, f"{device.name}: nothing to map or no direction")
     if sgt.nents:
         raise KernelError(EINVAL, f"{device.name}: the sg_table is mapped already")
@@ -33,7 +34,11 @@ def dma_map_sgtable(device: Device, sgt: SgTable, direction: DmaDirection, what:
     if device.iommu_domain is None:
         _direct(device, sgt)
         return
-    iova = device.iommu_domain.map(sgt.frames(), direction, device.name, what, kernel.clock.now)
+    if ((sgt.starts | sgt.lengths) & PAGE_MASK).any():
+        raise KernelError(EINVAL, f"{device.name}: the IOMMU maps whole pages only")
+    iova = device.iommu_domain.map(
+        sgt.frames(), direction, device.name, what, kernel.clock.now, device.dma_mask
+    )
     sgt.dma_address, sgt.dma_length = _segments(iova, sgt.size, device)
 
 

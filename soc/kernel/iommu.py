@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from soc.address import PAGE_MASK, PAGE_SHIFT, Iova
+from soc.kernel.errors import KernelError
 from soc.kernel.iova import IovaHistory, IovaOwner, IovaSpace
 from soc.kernel.scatterlist import DmaDirection
 from soc.memory.dram import Frames
@@ -50,16 +51,22 @@ class IommuDomain:
     def live_mappings(self) -> list[IovaOwner]:
         return list(self._live.values())
 
-    def map(self, frames: Frames, direction: DmaDirection, device: str, what: str, now: int) -> Iova:
-        """Map `frames`, shape (n,), as one IOVA range. -ENOMEM without IOVA space.
+    def map(
+        self, frames: Frames, direction: DmaDirection, device: str, what: str, now: int, mask: int = 32
+    ) -> Iova:
+        """Map `frames`, shape (n,), as one IOVA range of `mask` bits. -ENOMEM without IOVA space or tables.
 
         Read-only for TO_DEVICE. Stage 1 has no write-only pages, so FROM_DEVICE
         allows reads too, as on Linux.
         """
         size = len(frames) << PAGE_SHIFT
-        iova = self._space.allocate(size)
+        iova = self._space.allocate(size, 1 << mask)
         attributes = LEAF | (AP_READ_ONLY if direction is DmaDirection.TO_DEVICE else 0)
-        self.table.map(iova >> PAGE_SHIFT, frames, attributes)
+        try:
+            self.table.map(iova >> PAGE_SHIFT, frames, attributes)
+        except KernelError:
+            self._space.free(iova)
+            raise
         self._live[iova] = self.history.mapped(iova, size, device, what, now)
         return iova
 

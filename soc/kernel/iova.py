@@ -40,17 +40,17 @@ class IovaSpace:
         self._limit = limit
         self._used: list[tuple[int, int]] = []
 
-    def allocate(self, size: int) -> Iova:
-        """`size` bytes, rounded up to pages. -ENOMEM when no aligned hole is left."""
+    def allocate(self, size: int, limit: int | None = None) -> Iova:
+        """`size` bytes, rounded up to pages, below `limit`. -ENOMEM when no aligned hole is left."""
         size = page_align(size)
         align = 1 << (size - 1).bit_length() if size else PAGE_SIZE
-        top = self._limit
+        top = bound = min(self._limit, limit or self._limit)
         for start, end in [*reversed(self._used), (0, PAGE_SIZE)]:
             candidate = (top - size) & ~(align - 1)
             if candidate >= end:
                 insort(self._used, (candidate, candidate + size))
                 return Iova(candidate)
-            top = start
+            top = min(start, bound)
         raise KernelError(ENOMEM, f"no IOVA space left for {size} bytes")
 
     def free(self, start: Iova) -> None:

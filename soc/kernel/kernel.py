@@ -128,17 +128,28 @@ class Kernel:
         self.iommus[device.node.path] = ops
 
     def _domain_of(self, node: Node) -> IommuDomain | None:
-        """The DMA domain of a device's group, made and attached on first use."""
-        domain = None
-        for entry in node.phandles("iommus", "#iommu-cells"):
-            ops = self.iommus.get(entry.node.path)
-            if ops is None:
-                raise KernelError(EPROBE_DEFER, f"{entry.node.path} has not been probed")
-            key = (entry.node.path, entry.args[0])
-            domain = self._domains.get(key)
-            if domain is None:
-                domain = self._domains[key] = IommuDomain(ops, self._page_table(), len(self._domains) + 1)
-                ops.attach_domain(entry.args[0], domain)
+        """The DMA domain of a device's group, made and attached on first use.
+
+        All streams of the device share it. None without `iommus`, and also when the
+        IOMMU refuses: like Linux, the device then goes on with direct addresses.
+        """
+        entries = node.phandles("iommus", "#iommu-cells")
+        streams = [(entry.node.path, entry.args[0] if entry.args else 0) for entry in entries]
+        for path, _ in streams:
+            if path not in self.iommus:
+                raise KernelError(EPROBE_DEFER, f"{path} has not been probed")
+        domain = next((self._domains[key] for key in streams if key in self._domains), None)
+        for path, stream in streams:
+            if (path, stream) in self._domains:
+                continue
+            ops = self.iommus[path]
+            domain = domain or IommuDomain(ops, self._page_table(), len(self._domains) + 1)
+            try:
+                ops.attach_domain(stream, domain)
+            except KernelError as error:
+                self.log.error(f"platform {Device(self, node).name}: no IOMMU, direct addresses: {error}")
+                return None
+            self._domains[path, stream] = domain
         return domain
 
     def _page_table(self) -> PageTable:
@@ -194,7 +205,8 @@ class Kernel:
         self._pending = level
 
     def run(self, until: int) -> None:
-        """Serve interrupts; time passes only while nothing is pending."""
+        """Serve interrupts, then wait; an event that a handler has put earlier ends the wait."""
         if self._pending and self._irqchip:
             self._irqchip.handle(self._dispatch)
-        self.clock.advance(until)
+        event = self.clock.next_event()
+        self.clock.advance(until if event is None else min(event, until))

@@ -12,11 +12,13 @@ from __future__ import annotations
 import mmap
 import os
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from soc.address import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, PhysAddr
+from soc.memory.window import Windows
 
 Bytes = NDArray[np.uint8]
 Frames = NDArray[np.int64]
@@ -53,6 +55,10 @@ class PageSpan:
         """Physical address of the first byte."""
         return PhysAddr((int(self.frames[0]) << PAGE_SHIFT) + self.offset)
 
+    def whole_pages(self) -> PageSpan:
+        """The same pages without a partial first or last one."""
+        return PageSpan(self.frames, 0, len(self.frames) << PAGE_SHIFT, self.contiguous)
+
     def segments(self) -> list[tuple[PhysAddr, int]]:
         """The span as (physical address, bytes), neighbours coalesced."""
         breaks = np.flatnonzero(self.frames[1:] - self.frames[:-1] != 1) + 1
@@ -63,6 +69,10 @@ class PageSpan:
             out.append((PhysAddr((int(run[0]) << PAGE_SHIFT) + offset), length))
             left, offset = left - length, 0
         return out
+
+
+USES_BEFORE_WINDOW = 3
+"""A scattered span gets a window of its own when it is moved for the third time."""
 
 
 class Bank:
@@ -78,6 +88,7 @@ class Bank:
         self.pages: Bytes = self.bytes.reshape(-1, PAGE_SIZE)
         self.whole_pages: NDArray[np.void] = self.bytes.view(PAGE)
         self.first_frame = base >> PAGE_SHIFT
+        self.windows = Windows(self.fd)
 
     @property
     def end(self) -> int:
@@ -101,6 +112,8 @@ class Dram:
 
     def __init__(self, banks: list[Bank]) -> None:
         self.banks = sorted(banks, key=lambda bank: bank.base)
+        self._windows: WeakKeyDictionary[PageSpan, Bytes | None] = WeakKeyDictionary()
+        self._uses: WeakKeyDictionary[PageSpan, int] = WeakKeyDictionary()
 
     def bank(self, address: int, size: int = 1) -> Bank | None:
         """The bank that holds all of [address, address + size), or None."""
@@ -122,16 +135,21 @@ class Dram:
         return self.view(address, 8 * count).view("<u8")
 
     def read(self, span: PageSpan) -> Bytes:
-        """The bytes of `span` as of now. A view when they are contiguous: copy to keep."""
-        if span.contiguous:
+        """The bytes of `span` as of now. A view when they are contiguous in a bank: copy to keep."""
+        if span.contiguous and self.bank(span.address, span.size):
             return self.view(span.address, span.size)
         end = span.offset + span.size
+        if (window := self._window(span)) is not None:
+            return window[span.offset : end]
         return self._gather(span.frames).reshape(-1)[span.offset : end]
 
     def write(self, span: PageSpan, data: Bytes) -> None:
         """Put `data` (span.size bytes) at `span`."""
-        if span.contiguous:
+        if span.contiguous and self.bank(span.address, span.size):
             self.view(span.address, span.size)[:] = data
+            return
+        if (window := self._window(span)) is not None:
+            window[span.offset : span.offset + span.size] = data
             return
         head = min(-span.offset % PAGE_SIZE, span.size)
         body = (span.size - head) >> PAGE_SHIFT
@@ -146,12 +164,27 @@ class Dram:
 
     def holds(self, span: PageSpan) -> bool:
         """Whether all of `span` is DRAM."""
-        if span.contiguous:
-            return self.bank(span.address, span.size) is not None
+        if self._windows.get(span) is not None or (span.contiguous and self.bank(span.address, span.size)):
+            return True
         low, high = int(span.frames.min()), int(span.frames.max())
         if self.bank(low << PAGE_SHIFT, (high - low + 1) << PAGE_SHIFT):
             return True
         return bool((self._banks_of(span.frames) >= 0).all())
+
+    def _window(self, span: PageSpan) -> Bytes | None:
+        """A contiguous window on a span that has proved to be used again; None otherwise."""
+        if span in self._windows:
+            return self._windows[span]
+        uses = self._uses[span] = self._uses.get(span, 0) + 1
+        if uses < USES_BEFORE_WINDOW:
+            return None
+        window = None
+        bank = self.bank(int(span.frames.min()) << PAGE_SHIFT)
+        if bank is not None and bank.contains(int(span.frames.max()) << PAGE_SHIFT):
+            runs = span.whole_pages().segments()
+            window = bank.windows.open([(start - bank.base, size) for start, size in runs])
+        self._windows[span] = window
+        return window
 
     def _banks_of(self, frames: Frames) -> NDArray[np.int64]:
         """Index of the bank of each frame, -1 outside DRAM."""

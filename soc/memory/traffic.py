@@ -11,7 +11,7 @@ from soc.address import PAGE_SHIFT, PAGE_SIZE
 from soc.memory.dram import Dram, Frames, PageSpan
 
 
-PENDING_LIMIT = 4096
+PENDING_LIMIT = 512
 
 
 class Traffic:

@@ -120,12 +120,12 @@ def _same_pages(evidence: Evidence, matched: Matched) -> Check:
     if not matched.pairs and not evidence.sharing:
         return Check(name, False, "no frame travelled from source to sink")
     importers = f"{len(evidence.sharing)} buffers mapped by both engines and " if evidence.sharing else ""
-    frames = f"{len(matched.pairs)} frames resolve to the same page frames on both sides"
-    return Check(name, True, importers + frames)
+    travelled = f"{len(matched.pairs)} frames resolve to the same page frames on both sides"
+    return Check(name, True, importers + travelled)
 
 
 def _needed(evidence: Evidence) -> dict[str, tuple[int, int]]:
-    """Bytes (read, written) the pipeline needs of each master: one write and one read of every whole frame."""
+    """Bytes (read, written) the pipeline needs of each master: every whole frame moves once at each end."""
     produced = sum(record.complete for record in evidence.produced)
     fetched = sum(record.complete for record in evidence.fetched)
     return {
@@ -150,7 +150,9 @@ def _bytes(evidence: Evidence, needed: dict[str, tuple[int, int]]) -> Check:
     if wrong:
         return Check("bytes", False, "; ".join(wrong))
     total = _sum(needed)
-    return Check("bytes", total > 0, f"{total:,} bytes moved on the buffers, as many as needed")
+    if not total:
+        return Check("bytes", False, "no whole frame was moved")
+    return Check("bytes", True, f"{total:,} bytes moved on the buffers, as many as needed")
 
 
 def _cpu(evidence: Evidence) -> Check:
@@ -204,8 +206,8 @@ def reasons(evidence: Evidence, proof: Proof) -> list[str]:
     for fault in evidence.faults[:1]:
         more = f" (and {len(evidence.faults) - 1} more)" if len(evidence.faults) > 1 else ""
         out.append(
-            f"{fault.reason}: {fault.device} stream {fault.stream:#x} {fault.access} at iova {fault.iova:#x}{more}; "
-            f"last owner: {fault.last_owner}"
+            f"{fault.reason}: {fault.device} stream {fault.stream:#x} {fault.access} "
+            f"at iova {fault.iova:#x}{more}; last owner: {fault.last_owner}"
         )
     out.extend(f"{check.name}: {check.detail}" for check in proof.checks if not check.held)
     out.extend(f"leaked: {line}" for line in evidence.leaked)

@@ -201,6 +201,10 @@ CASES = {
         SOC + "  a: {reg: [[0x1000, 64MB]]}\n",
         "6: reg: '64MB' stands where a number is needed",
     ),
+    "too many rows": (
+        SOC + f"  a: {{reg: [{', '.join(['[0, 1]'] * 1025)}]}}\n",
+        "6: reg has 1025 rows, more than 1024",
+    ),
     "empty reg": (SOC + "  a: {reg: [[0x1000, 0]]}\n", "6: reg [0x1000, 0] is empty: its size is 0"),
     "cell count of ranges": (
         HEAD + "soc:\n  ranges: [[0, 64K]]\n",

@@ -1,0 +1,345 @@
+// Guest programs of the CPU tests. Each starts at its label in EL1 with the MMU
+// off and ends in WFI. The common handler leaves what the CPU told it:
+//   x20 exceptions, x21 ESR, x22 ELR, x23 FAR, x24 SPSR, x25 vector offset
+// and returns x26 bytes after ELR, or to x27 if that is not 0.
+// Interrupts: x10 counts them, x9 is the device that lowers the line.
+
+        .text
+        .globl _start
+_start: b       count_loop
+
+        .balign 2048
+        .globl vectors
+vectors:
+        .irp offset, 0x000, 0x080, 0x100, 0x180, 0x200
+        .balign 128
+        mov     x25, #\offset
+        b       take_sync
+        .endr
+        .balign 128
+        b       take_irq                // 0x280
+        .irp offset, 0x300, 0x380, 0x400
+        .balign 128
+        mov     x25, #\offset
+        b       take_sync
+        .endr
+        .balign 128
+        b       take_irq                // 0x480
+        .irp offset, 0x500, 0x580, 0x600, 0x680, 0x700, 0x780
+        .balign 128
+        mov     x25, #\offset
+        b       take_sync
+        .endr
+        .balign 128
+
+take_sync:
+        add     x20, x20, #1
+        mrs     x21, esr_el1
+        mrs     x22, elr_el1
+        mrs     x23, far_el1
+        mrs     x24, spsr_el1
+        cbz     x27, 1f
+        msr     elr_el1, x27
+        mov     x27, #0
+        eret
+1:      add     x28, x22, x26
+        msr     elr_el1, x28
+        eret
+
+take_irq:
+        add     x10, x10, #1
+        mrs     x12, cntvct_el0
+        msr     cntv_ctl_el0, xzr
+        msr     cntp_ctl_el0, xzr
+        cbz     x9, 1f
+        str     wzr, [x9, #8]
+1:      eret
+
+        .macro  program name
+        .globl  \name
+        .balign 64
+\name:
+        .endm
+
+        .macro  set_vectors
+        adr     x28, vectors
+        msr     vbar_el1, x28
+        .endm
+
+        .macro  finish
+9:      wfi
+        b       9b
+        .endm
+
+program count_loop                      // x0 rounds of nine instructions
+        add     x1, x1, #1
+        eor     x2, x2, x1
+        add     x3, x3, x2
+        lsl     x4, x1, #3
+        sub     x5, x4, x2
+        orr     x6, x5, x3
+        add     x7, x7, x6
+        subs    x0, x0, #1
+        b.ne    count_loop
+        finish
+
+program take_svc
+        set_vectors
+        svc     #0x21
+        .globl after_svc
+after_svc:
+        add     x1, x1, #1
+        finish
+
+program take_undefined                  // the undefined word is skipped
+        set_vectors
+        mov     x26, #4
+        .globl undefined_word
+undefined_word:
+        udf     #0
+        add     x1, x1, #1
+        finish
+
+program take_breakpoint
+        set_vectors
+        mov     x26, #4
+        brk     #7
+        add     x1, x1, #1
+        finish
+
+program user_and_back                   // EL0, a system call, EL0 again with its own stack
+        set_vectors
+        ldr     x1, =0x40080000
+        mov     sp, x1
+        ldr     x2, =0x40090000
+        msr     sp_el0, x2
+        adr     x3, 1f
+        msr     elr_el1, x3
+        msr     spsr_el1, xzr
+        eret
+1:      mov     x4, sp
+        svc     #5
+        mov     x5, sp
+        mrs     x6, currentel           // undefined at EL0: skipped with x26 = 4
+        add     x7, x7, #1
+        b       .
+
+program load_at                         // load from x0 with write-back into x1
+        set_vectors
+        mov     x26, #4
+        mov     x1, #77
+        .globl load_here
+load_here:
+        ldr     x1, [x0], #8
+        add     x2, x2, #1
+        finish
+
+program store_at
+        set_vectors
+        mov     x26, #4
+        .globl store_here
+store_here:
+        str     w1, [x0]
+        add     x2, x2, #1
+        finish
+
+program call_at                         // branch to x0, come back to x27
+        set_vectors
+        adr     x27, 1f
+        br      x0
+1:      add     x2, x2, #1
+        finish
+
+program enable_mmu                      // x1 = table root; goes on at x30 with x1 = x28, x2 = x29
+        mov     x2, #0xff
+        msr     mair_el1, x2
+        ldr     x2, =0x200803519        // 39 bits, 4 KiB, write-back, inner shareable, 40-bit output
+        msr     tcr_el1, x2
+        msr     ttbr0_el1, x1
+        isb
+        mrs     x2, sctlr_el1
+        orr     x2, x2, #1
+        orr     x2, x2, #4
+        orr     x2, x2, #0x1000
+        msr     sctlr_el1, x2
+        isb
+        mov     x1, x28
+        mov     x2, x29
+        br      x30
+
+program poll_device                     // x0 reads of the device at x9, interrupts on
+        set_vectors
+        msr     daifclr, #2
+1:      ldr     w1, [x9]
+        add     x11, x11, x1
+        subs    x0, x0, #1
+        b.ne    1b
+        finish
+
+program sleep_unmasked
+        set_vectors
+        msr     daifclr, #2
+        wfi
+        add     x1, x1, #1
+        finish
+
+program sleep_masked                    // goes on after WFI without taking the interrupt
+        set_vectors
+        wfi
+        add     x1, x1, #1
+        mov     x2, #1
+        b       .
+
+program virtual_timer                   // TVAL = x0, sleep, x12 = count in the handler
+        set_vectors
+        mrs     x13, cntfrq_el0
+        mrs     x14, cntvct_el0
+        msr     cntv_tval_el0, x0
+        mrs     x15, cntv_cval_el0
+        mov     x1, #1
+        msr     cntv_ctl_el0, x1
+        mrs     x16, cntv_ctl_el0
+        msr     daifclr, #2
+        wfi
+        mrs     x17, cntv_tval_el0
+        finish
+
+program physical_timer                  // CVAL = x0
+        set_vectors
+        msr     cntp_cval_el0, x0
+        mov     x1, #1
+        msr     cntp_ctl_el0, x1
+        msr     daifclr, #2
+        wfi
+        mrs     x14, cntpct_el0
+        finish
+
+program masked_timer                    // expired, but IMASK: ISTATUS without an interrupt
+        set_vectors
+        msr     cntv_cval_el0, xzr
+        mov     x1, #3
+        msr     cntv_ctl_el0, x1
+        mrs     x2, cntv_ctl_el0
+        mrs     x3, cntv_tval_el0
+        msr     daifclr, #2
+        finish
+
+program user_counter                    // CNTVCT at EL0: x0 goes to CNTKCTL_EL1
+        set_vectors
+        mov     x26, #4
+        msr     cntkctl_el1, x0
+        adr     x3, 1f
+        msr     elr_el1, x3
+        msr     spsr_el1, xzr
+        eret
+1:      mov     x4, #0
+        mrs     x4, cntvct_el0
+        mov     x5, #1
+        b       .
+
+program discard_counter                 // a counter read into XZR
+        mrs     xzr, cntvct_el0
+        mov     x1, #3
+        finish
+
+program call_hvc
+        hvc     #0
+        add     x5, x5, #1
+        finish
+
+program call_smc
+        smc     #0
+        add     x5, x5, #1
+        finish
+
+program changed_code                    // x0 = 0: IC IVAU, 1: IC IALLU, 2: nothing
+        adr     x6, patch_me
+        bl      patch_me
+        mov     x10, x1
+        str     xzr, [x9]               // the device changes the code in DRAM
+        bl      patch_me
+        mov     x11, x1
+        cmp     x0, #1
+        b.hi    2f
+        b.eq    1f
+        dc      cvau, x6
+        dsb     ish
+        ic      ivau, x6
+        b       2f
+1:      ic      iallu
+2:      dsb     ish
+        isb
+        bl      patch_me
+        mov     x12, x1
+        finish
+        .balign 64
+        .globl patch_me
+patch_me:
+        mov     x1, #1
+        ret
+
+program own_code                        // the guest stores the new instruction itself
+        adr     x6, patch_me
+        bl      patch_me
+        mov     x10, x1
+        ldr     w7, =0xd2800041         // mov x1, #2
+        str     w7, [x6]
+        dc      cvau, x6
+        dsb     ish
+        ic      ivau, x6
+        dsb     ish
+        isb
+        bl      patch_me
+        mov     x12, x1
+        finish
+
+program copy_words                      // x2 words of 8 bytes from x1 to x0
+        .globl copy_load
+copy_load:
+        ldr     x3, [x1], #8
+        .globl copy_store
+copy_store:
+        str     x3, [x0], #8
+        subs    x2, x2, #1
+        b.ne    copy_load
+        finish
+
+program store_bytes                     // unaligned halfword, byte, pair, vector at x0
+        ldr     x1, =0x1122334455667788
+        strb    w1, [x0]
+        strh    w1, [x0, #3]
+        stp     x1, x1, [x0, #8]
+        dup     v0.2d, x1
+        str     q0, [x0, #32]
+        ldrh    w2, [x0, #3]
+        ldr     q1, [x0, #32]
+        mov     x3, v1.d[1]
+        finish
+
+program busy_mix                        // device reads, timer and svc in one loop of x0 rounds
+        set_vectors
+        msr     daifclr, #2
+1:      ldr     w1, [x9]
+        add     x11, x11, x1
+        and     x3, x0, #7
+        cbnz    x3, 2f
+        mov     x4, #3
+        msr     cntv_tval_el0, x4
+        mov     x4, #1
+        msr     cntv_ctl_el0, x4
+2:      tst     x0, #3
+        b.ne    3f
+        svc     #1
+3:      str     x11, [x8], #8
+        subs    x0, x0, #1
+        b.ne    1b
+        finish
+
+program svc_storm
+        set_vectors
+1:      svc     #1
+        b       1b
+
+program spin
+        b       spin
+        .ltorg
