@@ -19,7 +19,8 @@ from benchmarks.row import Row, fastest
 from soc.address import PhysAddr
 from soc.bus import Bus, Window
 from soc.clock import Clock
-from soc.cpu.core import Cpu, StopReason
+from soc.cpu.core import Cpu
+from soc.cpu.stop import StopReason
 from soc.cpu.image import flat_image
 from soc.memory.dram import Bank, Dram
 from soc.registers import Register, RegisterFile, RegisterTable

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-ROUNDS = 7
+ROUNDS = 11
 
 
 @dataclass(frozen=True)

@@ -44,9 +44,8 @@ def _entry(model: type[Model]) -> str:
     lines.append(f"- driver of the modelled kernel: {_code(_drivers(model)) or 'none'}")
     lines.append(f"- sources: `devices/{folder}/`")
     for table in model.tables:
-        lines.append(
-            f"- registers: [{table.name}]({table.name}.md), {len(table.registers)} of them; source: {table.source}"
-        )
+        link = f"[{table.name}]({table.name}.md)"
+        lines.append(f"- registers: {link}, {len(table.registers)} of them; source: {table.source}")
     lines.append(f"- not modelled: {not_modelled(model)}")
     return "\n".join([*lines, ""])
 

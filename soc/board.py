@@ -125,7 +125,9 @@ class Machine:
         for entry in node.phandles("iommus", "#iommu-cells"):
             iommu = self.models.get(entry.node.path)
             if iommu is None:
-                raise BadInput(f"{node.path}: iommus names {entry.node.path}, which has no model", entry.where)
+                raise BadInput(
+                    f"{node.path}: iommus names {entry.node.path}, which has no model", entry.where
+                )
             return DmaPort(master, entry.args[0] if entry.args else 0, cast(Translator, iommu))
         return DmaPort(master)
 
@@ -133,11 +135,15 @@ class Machine:
         for line, interrupt in zip(self._slots[node.path].irqs, node.interrupts, strict=True):
             line.connect(self.interrupt_input(node, interrupt.controller, interrupt.specifier))
 
-    def interrupt_input(self, node: Node, controller: Node, specifier: tuple[int, ...]) -> Callable[[bool], None]:
+    def interrupt_input(
+        self, node: Node, controller: Node, specifier: tuple[int, ...]
+    ) -> Callable[[bool], None]:
         """Where an interrupt of `node` goes in. BadInput for a controller that cannot take it."""
         model: object = self.models.get(controller.path)
         if not isinstance(model, InterruptController):
-            raise BadInput(f"{node.path}: {controller.path} is not a modelled interrupt controller", node.where)
+            raise BadInput(
+                f"{node.path}: {controller.path} is not a modelled interrupt controller", node.where
+            )
         try:
             return model.input(specifier)
         except ValueError as error:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from soc.board import Machine
-from soc.cpu.core import TIMER_FREQUENCY, Cpu, StopReason
+from soc.cpu.core import TIMER_FREQUENCY, Cpu
+from soc.cpu.stop import StopReason
 from soc.cpu.image import Image
 
 CORE_MODELS = {"arm,cortex-a72": "Cpu", "arm,armv8-timer": "GenericTimer", "arm,psci-1.0": "Psci"}
@@ -51,7 +52,12 @@ class Guest:
 
     def _wire_timer(self) -> None:
         for node in self._machine.tree.compatible(TIMER):
-            for index, line in ((PHYSICAL, self.cpu.timer.physical_irq), (VIRTUAL, self.cpu.timer.virtual_irq)):
+            for index, line in (
+                (PHYSICAL, self.cpu.timer.physical_irq),
+                (VIRTUAL, self.cpu.timer.virtual_irq),
+            ):
                 if index < len(node.interrupts):
                     interrupt = node.interrupts[index]
-                    line.connect(self._machine.interrupt_input(node, interrupt.controller, interrupt.specifier))
+                    line.connect(
+                        self._machine.interrupt_input(node, interrupt.controller, interrupt.specifier)
+                    )

@@ -63,10 +63,11 @@ def _of_statement(statement: Any, types: Any) -> list[tuple[str, int]]:
     elif isinstance(statement, pyvex.stmt.Store):
         out.append(("write", statement.data.result_size(types) // 8))
     elif isinstance(statement, pyvex.stmt.LLSC):
-        if statement.storedata is None:
+        stored: Any = statement.storedata
+        if stored is None:
             out.append(("read", types.sizeof(statement.result) // 8))
         else:
-            out.append(("write", statement.storedata.result_size(types) // 8))
+            out.append(("write", stored.result_size(types) // 8))
     elif isinstance(statement, (pyvex.stmt.LoadG, pyvex.stmt.StoreG, pyvex.stmt.CAS)):
         out.append(("undecoded", 0))
     return out

@@ -73,6 +73,8 @@ class Iotlb:
         while done < count:
             index = (page + done) & (ENTRIES - 1)
             length = min(ENTRIES - index, count - done)
-            out.append(((page + done) >> LEVEL_BITS, slice(index, index + length), slice(done, done + length)))
+            out.append(
+                ((page + done) >> LEVEL_BITS, slice(index, index + length), slice(done, done + length))
+            )
             done += length
         return out

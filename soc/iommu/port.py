@@ -78,6 +78,8 @@ class DmaPort:
 
     def peek(self, iova: Iova, size: int) -> Bytes | None:
         """A debugger's read: no fault, no traffic; None where nothing is mapped."""
-        span = self.iommu.peek(self.stream, iova, size) if self.iommu else PageSpan.linear(PhysAddr(iova), size)
+        span = (
+            self.iommu.peek(self.stream, iova, size) if self.iommu else PageSpan.linear(PhysAddr(iova), size)
+        )
         dram = self.master.bus.dram
         return dram.read(span) if span is not None and dram.holds(span) else None

@@ -45,7 +45,9 @@ def dma_map_sgtable(device: Device, sgt: SgTable, direction: DmaDirection, what:
 def dma_unmap_sgtable(device: Device, sgt: SgTable, direction: DmaDirection) -> None:
     """Undo `dma_map_sgtable`. A table that is not mapped is a WARN and nothing else."""
     if not sgt.nents:
-        device.kernel.log.warn(f"DMA-API: {device.name}: device driver tries to free DMA memory it has not allocated")
+        device.kernel.log.warn(
+            f"DMA-API: {device.name}: device driver tries to free DMA memory it has not allocated"
+        )
         return
     if device.iommu_domain is not None:
         device.iommu_domain.unmap(Iova(int(sgt.dma_address[0])), device.kernel.clock.now)

@@ -55,14 +55,17 @@ class Windows:
             return None
         at = int(base)
         for offset, length in runs:
-            if self._mmap(at, length, READ_WRITE, mmap.MAP_SHARED | MAP_FIXED, self._fd, offset) == MAP_FAILED:
+            if (
+                self._mmap(at, length, READ_WRITE, mmap.MAP_SHARED | MAP_FIXED, self._fd, offset)
+                == MAP_FAILED
+            ):
                 self._munmap(base, size)
                 return None
             at += length
         self._runs += len(runs)
         memory = (ctypes.c_uint8 * size).from_address(int(base))
         weakref.finalize(memory, self._close, int(base), size, len(runs))
-        return np.frombuffer(memory, dtype=np.uint8)
+        return np.frombuffer(memoryview(memory), dtype=np.uint8)
 
     def _close(self, base: int, size: int, runs: int) -> None:
         if self._munmap(base, size):

@@ -83,7 +83,11 @@ class Leaves:
     def part(self, where: slice) -> Leaves:
         """A view of some pages."""
         return Leaves(
-            self.frames[where], self.readable[where], self.writable[where], self.order[where], self.faults[where]
+            self.frames[where],
+            self.readable[where],
+            self.writable[where],
+            self.order[where],
+            self.faults[where],
         )
 
 
@@ -112,7 +116,9 @@ class Walker:
         limit = 1 << (self._regime.input_bits - PAGE_SHIFT)
         inside = max(0, min(count, limit - page))
         if inside:
-            self._visit(self._regime.start_level, self._regime.root, page, page, inside, TableAccess(), leaves)
+            self._visit(
+                self._regime.start_level, self._regime.root, page, page, inside, TableAccess(), leaves
+            )
         return leaves
 
     def _visit(

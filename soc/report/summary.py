@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from soc.report.text import count_text, time_text, visible
-from soc.report.verdict import headline, merged_copies, outcome
+from soc.report.verdict import headline, outcome
 from soc.verify.result import RunResult
 
-MOST_LINES = 5
+MOST_LINES = 8
 
 
 def summary(result: RunResult) -> str:
@@ -25,24 +25,6 @@ def _lines(result: RunResult) -> Iterator[str]:
     )
     yield f"  bytes    {result.moved:,} moved, {result.minimum:,} is the minimum"
     yield from _some("reason", result.reasons)
-    yield from _some("check", [f"{c.name}: {c.detail}" for c in result.checks if not c.held])
-    yield from _some(
-        "copy",
-        [
-            f"{count_text(copy.bytes, 'byte')} by {copy.by} from {copy.source} to {copy.target}"
-            for copy, _ in merged_copies(result.copies)
-        ],
-    )
-    yield from _some(
-        "fault",
-        [
-            f"{f.reason}: {f.device} (stream {f.stream:#x}) {f.access} at IOVA {f.iova:#x}, "
-            f"last owner {f.last_owner}"
-            for f in result.faults
-        ],
-    )
-    yield from _some("leaked", result.leaked)
-    yield from _some("warning", result.warnings)
 
 
 def _some(label: str, items: list[str]) -> Iterator[str]:

@@ -13,7 +13,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from soc.address import PAGE_SHIFT
-from soc.cpu.core import StopReason
+from soc.analysis.blocks import INSTRUCTION, memory_accesses
+from soc.cpu.stop import StopReason
 from soc.cpu.image import load_image
 from soc.cpu.watch import Touch
 from soc.errors import BadInput
@@ -70,7 +71,7 @@ class FirmwareSession:
             reads = [touch for touch in found if touch.access == "read"]
             writes = [touch for touch in found if touch.access == "write"]
             if reads and writes:
-                pc = max(writes, key=lambda touch: touch.bytes).pc
+                pc = self._place(max(writes, key=lambda touch: touch.bytes))
                 copies.append(
                     Copy(
                         by=f"cpu at {self._image.symbols.name(pc)} ({pc:#x})",
@@ -81,6 +82,22 @@ class FirmwareSession:
                     )
                 )
         return copies
+
+    def _place(self, touch: Touch) -> int:
+        """The instruction that made `touch`; where only its block is known, the block's first of that kind."""
+        if touch.exact:
+            return touch.pc
+        accesses = memory_accesses(self._code(touch.pc), touch.pc)
+        return next((found.pc for found in accesses if found.access == touch.access), touch.pc)
+
+    def _code(self, pc: int) -> bytes:
+        """The program from `pc` to the end of the function it is in, as the image has it."""
+        symbol = self._image.symbols.find(pc)
+        for segment in self._image.segments:
+            if symbol and segment.virtual <= pc < segment.virtual + len(segment.data):
+                end = max(symbol.address + symbol.size, pc + INSTRUCTION)
+                return segment.data[pc - segment.virtual : end - segment.virtual]
+        return b""
 
 
 def _buffers(*engines: list[FrameRecord]) -> list[BufferRange]:

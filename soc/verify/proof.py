@@ -165,14 +165,15 @@ def _cpu(evidence: Evidence) -> Check:
 def _content(evidence: Evidence, matched: Matched) -> Check:
     produced = sum(record.complete for record in evidence.produced)
     shown = len(matched.pairs)
+    wrong = []
+    if produced != evidence.wanted or (shown != produced and not matched.mismatched):
+        wrong.append(f"{produced} of {evidence.wanted} frames produced, {shown} fetched whole")
     if matched.mismatched:
         first, why = matched.mismatched[0]
         share = f"{len(matched.mismatched)} of {len(evidence.fetched)} fetches mismatched"
-        return Check("content", False, f"{share}, the first is fetch {first.sequence}: {why}")
-    if shown != produced or produced != evidence.wanted:
-        return Check(
-            "content", False, f"{produced} of {evidence.wanted} frames produced, {shown} fetched whole"
-        )
+        wrong.append(f"{share}, the first is fetch {first.sequence}: {why}")
+    if wrong:
+        return Check("content", False, "; ".join(wrong))
     return Check("content", True, f"all {shown} frames fetched are equal to the frames produced, in order")
 
 

@@ -316,6 +316,14 @@ program store_bytes                     // unaligned halfword, byte, pair, vecto
         mov     x3, v1.d[1]
         finish
 
+program clear_and_swap                  // DC ZVA at x0, then an exclusive pair at x1
+        dc      zva, x0
+1:      ldaxr   x3, [x1]
+        add     x3, x3, #1
+        stlxr   w4, x3, [x1]
+        cbnz    w4, 1b
+        finish
+
 program busy_mix                        // device reads, timer and svc in one loop of x0 rounds
         set_vectors
         msr     daifclr, #2

@@ -83,6 +83,21 @@ def test_every_width_reads_back_what_was_written(machine: GuestMachine) -> None:
     assert written == 1 + 2 + 16 + 16
 
 
+@pytest.mark.parametrize("mmu", [False, True])
+def test_block_clear_and_exclusives(machine: GuestMachine, mmu: bool) -> None:
+    machine.dram.view(TARGET, SIZE)[:] = 1
+    machine.cpu.watch(TARGET, SIZE, "target")
+    start = machine.start_with_mmu if mmu else machine.start
+    start("clear_and_swap", x0=TARGET + 0x100, x1=TARGET + 0x200)
+    assert machine.run() is StopReason.WFI
+    view = machine.dram.view(TARGET, SIZE)
+    assert not view[0x100:0x140].any()
+    assert (view[0xFF], view[0x140]) == (1, 1)
+    assert view[0x200:0x208].view("<u8")[0] == 0x0101_0101_0101_0102
+    written = {touch.first - TARGET: touch.bytes for touch in machine.cpu.touches if touch.access == "write"}
+    assert written == {0x100: 64, 0x200: 8}
+
+
 def test_watched_bytes_are_the_ones_devices_see(machine: GuestMachine) -> None:
     machine.cpu.watch(TARGET, SIZE, "target")
     machine.dram.view(TARGET, 8).view("<u8")[0] = 0x1234

@@ -34,6 +34,7 @@ from tests.devices.smmuv3_bench import (
 )
 
 EXAMPLES = 300
+SPAN = 0x20000
 
 words = st.one_of(st.integers(0, (1 << 64) - 1), st.sampled_from([0, 1, (1 << 64) - 1, 1 << 31]))
 addresses = st.builds(
@@ -46,7 +47,7 @@ values = st.one_of(words, addresses, st.integers(0, 31))
 offsets = st.one_of(
     st.sampled_from([register.offset for register in TABLE.registers]),
     st.sampled_from([CR0, CMDQ_PROD, GBPA]),
-    st.integers(0, 0x1FFFF),
+    st.integers(0, SPAN - 1),
 )
 writes = st.tuples(st.just("register"), offsets, st.sampled_from([1, 2, 4, 4, 4, 8]), values)
 reads = st.tuples(st.just("read"), offsets, st.sampled_from([1, 2, 4, 8]))
@@ -78,9 +79,9 @@ def play(bench: Bench, actions: list[tuple[object, ...]]) -> None:
     for kind, *what in actions:
         match kind, what:
             case "register", (offset, size, value):
-                bench.cpu.write(REGISTERS + offset, size, value & ((1 << 8 * size) - 1))
+                bench.cpu.write(REGISTERS + min(offset, SPAN - size), size, value & ((1 << 8 * size) - 1))
             case "read", (offset, size):
-                assert 0 <= bench.cpu.read(REGISTERS + offset, size) < 1 << 8 * size
+                assert 0 <= bench.cpu.read(REGISTERS + min(offset, SPAN - size), size) < 1 << 8 * size
             case "memory", (area, index, value):
                 bench.put(area + 8 * index, value)
             case "transfer", (stream, iova, size, write):
@@ -131,7 +132,7 @@ def test_flipped_bits_in_every_structure(entry, context, second, table, leaves, 
         for page, flip in leaves:
             bench.put(level3 + 8 * page, bench.word(level3 + 8 * page) ^ flip)
         _, _, iova, size, write = action
-        transfer(bench, STREAM, iova & 0x3FFF, min(size, 0x4000), write)
+        transfer(bench, STREAM, iova & 0x3FFF, min(size, 0x4000 - (iova & 0x3FFF)), write)
         transfer(bench, STREAM, iova, min(size, 0x4000), write)
 
 

@@ -74,7 +74,7 @@ def _output(lines: list[str], indent: str) -> str:
 
 
 def shows(expected: str, printed: str) -> bool:
-    """Whether `printed` is what the page shows: `...` alone stands for lines, in a line for its middle or end."""
+    """Whether `printed` is what the page shows: `...` stands for lines, or inside a line for a part of it."""
     pattern = ""
     for line in expected.splitlines():
         if line.strip() == "...":

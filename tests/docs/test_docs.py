@@ -90,7 +90,9 @@ def test_dots_stand_for_what_is_left_out(expected: str, printed: str, same: bool
 
 
 def test_commands_are_read_with_output_and_status() -> None:
-    text = "Text\n\n    $ soc check x\n    a\n\n      b\n    $ echo $?\n    1\n\nText\n\n    $ soc regs\n\nText\n"
+    text = (
+        "Text\n\n    $ soc check x\n    a\n\n      b\n    $ echo $?\n    1\n\nText\n\n    $ soc regs\n\nEnd\n"
+    )
     assert commands(text, "p.md") == [
         Command("p.md", 3, "soc check x", "a\n\n  b", 1),
         Command("p.md", 12, "soc regs", "", 0),
@@ -129,7 +131,7 @@ def test_broken_links_are_found() -> None:
 
 def test_missing_files_are_found() -> None:
     text = (
-        "`soc/cli.py`, `soc/nothing.py`, `devices/<ip>/driver.py`, `devices/<ip>/nothing.py`, `/soc/uart@0`,\n"
+        "`soc/cli.py`, `soc/nothing.py`, `devices/<ip>/driver.py`, `devices/<ip>/nothing.py`, `/soc/uart`,\n"
         "`devices/camera/{regs,hardware}.py`, `devices/camera/{regs,software}.py`, `soc/verify/`, `out/x`\n\n"
         "    $ soc check configs/boards/nothing.yaml\n\n```\nsrc/nothing.c\n```\n"
     )

@@ -1,0 +1,267 @@
+"""The driver core and the kernel as a processor: probe order, interrupts, time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from devices.catalogue import DRIVERS, models
+from soc.address import PhysAddr
+from soc.board import Machine
+from soc.devicetree.tree import load_board
+from soc.kernel.device import Device, Driver
+from soc.kernel.errors import EPROBE_DEFER, KernelError
+from soc.kernel.kernel import Kernel
+from tests.kernel.rehearsal import BOARD, PAGE, Rehearsal
+
+PROBED: list[str] = []
+
+
+@pytest.fixture
+def board():
+    board = Rehearsal()
+    yield board
+    board.close()
+
+
+def test_the_board_boots_without_a_warning(board):
+    names = [device.name for device in board.kernel.devices.values()]
+    assert set(names) == {
+        "2b400000.iommu",
+        "30860000.serial",
+        "32e00000.lcdif",
+        "32e20000.camera",
+        "38801000.interrupt-controller",
+    }
+    assert board.kernel.log.warnings == []
+    assert board.log()[0] == "Machine model: dmabuf-soc rehearsal board"
+    for name in ("serial", "32e00000.lcdif"):
+        with pytest.raises(KernelError) as caught:
+            board.kernel.device(board.machine.tree.root)
+        assert str(caught.value) == "-ENODEV: no driver is bound to /", name
+
+
+def reordered(tmp_path: Path, order: list[str]) -> Path:
+    """The rehearsal board with the nodes under soc in another order, anchors made references."""
+    text = BOARD.read_text(encoding="utf-8")
+    head, body = text.split("soc:\n", 1)
+    blocks: dict[str, list[str]] = {}
+    current = blocks.setdefault("head", [])
+    for line in body.splitlines():
+        if line.startswith("  ") and line[2] not in " #'" and "@" in line:
+            current = blocks.setdefault(line.strip().split("@")[0], [])
+        current.append(line.replace("[*smmu,", '["&smmu",'))
+    assert set(blocks) == {"head", *order}
+    file = tmp_path / "board.yaml"
+    lines = [line for name in ("head", *order) for line in blocks[name]]
+    file.write_text(head + "soc:\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    return file
+
+
+ORDER = ["iommu", "serial", "lcdif", "camera", "interrupt-controller"]
+
+
+@pytest.mark.parametrize("drivers", [DRIVERS, DRIVERS[::-1]], ids=["drivers", "drivers reversed"])
+@pytest.mark.parametrize("order", [ORDER, ORDER[::-1], [ORDER[3], *ORDER[:3], ORDER[4]]], ids="-".join)
+def test_the_order_of_nodes_and_drivers_does_not_matter(tmp_path, order, drivers):
+    machine = Machine(load_board(reordered(tmp_path, order)), models())
+    kernel = Kernel(machine, drivers)
+    kernel.boot()
+    bound = list(kernel.devices.values())
+    assert len(bound) == 5
+    assert all(device.driver for device in bound)
+    names = [device.node.name.partition("@")[0] for device in bound]
+    assert names.index("interrupt-controller") < names.index("iommu") < names.index("camera")
+    domains = {device.name: device.iommu_domain is not None for device in bound}
+    assert [name for name, domain in sorted(domains.items()) if domain] == ["32e00000.lcdif", "32e20000.camera"]
+    machine.close()
+
+
+def test_without_the_iommu_driver_its_users_stay_deferred(tmp_path):
+    drivers = [driver for driver in DRIVERS if driver.name != "arm-smmu-v3"]
+    board = Rehearsal(drivers=drivers)
+    assert board.log()[-2:] == [
+        "platform 32e00000.lcdif: deferred probe pending",
+        "platform 32e20000.camera: deferred probe pending",
+    ]
+    assert len(board.kernel.devices) == 2
+    board.close()
+
+
+# --- drivers of the test's own ----------------------------------------------
+
+
+class Trier(Driver):
+    """Fails as it is told, by node name."""
+
+    name: ClassVar[str] = "trier"
+    of_match: ClassVar[tuple[str, ...]] = ("test,b", "test,a")
+    patience: ClassVar[dict[str, int]] = {}
+    removed: ClassVar[list[str]] = []
+
+    def probe(self) -> None:
+        left = self.patience.get(self.device.node.name, 0)
+        if left > 0:
+            self.patience[self.device.node.name] = left - 1
+            raise KernelError(EPROBE_DEFER, "not yet")
+        if left < 0:
+            raise KernelError(19, "nothing there")
+
+    def remove(self) -> None:
+        self.removed.append(self.device.name)
+
+
+SMALL = """\
+memory@80000000: {device_type: memory, reg: [[0x80000000, 1M]]}
+soc:
+  compatible: simple-bus
+  ranges: true
+  one@1000: {compatible: [test,unknown, test,a], reg: [[0x1000, 0x100], [0x2000, 0x10]]}
+  two@3000: {compatible: test,b, reg: [[0x3000, 0x100]]}
+  three@4000: {compatible: test,a, status: disabled, reg: [[0x4000, 0x100]]}
+  four: {compatible: test,b}
+"""
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Boots the small board with `patience` by node name."""
+    file = tmp_path / "board.yaml"
+    file.write_text("'#address-cells': 2\n'#size-cells': 2\n" + SMALL.replace(
+        "  ranges: true\n", "  ranges: true\n  '#address-cells': 2\n  '#size-cells': 2\n"
+    ), encoding="utf-8")
+    machine = Machine(load_board(file), {})
+    Trier.removed.clear()
+
+    def boot(**patience: int) -> Kernel:
+        Trier.patience = {name.replace("_", "@"): left for name, left in patience.items()}
+        kernel = Kernel(machine, [Trier])
+        kernel.boot()
+        return kernel
+
+    yield boot
+    machine.close()
+
+
+def test_drivers_bind_by_compatible_to_enabled_nodes(small):
+    kernel = small()
+    assert [device.name for device in kernel.devices.values()] == ["1000.one", "3000.two", "four"]
+    kernel.shutdown()
+    assert Trier.removed == ["four", "3000.two", "1000.one"]
+    assert kernel.devices == {}
+
+
+def test_a_deferred_probe_is_tried_again_while_others_succeed(small):
+    kernel = small(one_1000=2, two_3000=1)
+    assert [device.name for device in kernel.devices.values()] == ["four", "3000.two", "1000.one"]
+
+
+def test_a_round_without_progress_ends_the_boot(small):
+    kernel = small(one_1000=99, four=-1)
+    assert [device.name for device in kernel.devices.values()] == ["3000.two"]
+    assert [line[15:] for line in kernel.log.lines()][1:] == [
+        "trier four: probe failed: -ENODEV: nothing there",
+        "platform 1000.one: deferred probe pending",
+    ]
+
+
+def test_devices_name_what_they_lack(small):
+    kernel = small()
+    one = next(iter(kernel.devices.values()))
+    assert one.ioremap(1).base == 0x2000
+    assert repr(one) == "<device 1000.one>"
+    with pytest.raises(KernelError, match="-EINVAL: 1000.one: no reg entry 2"):
+        one.ioremap(2)
+    with pytest.raises(KernelError, match="-EPROBE_DEFER: 1000.one: no interrupt controller yet"):
+        one.request_irq(lambda: None)
+
+
+def test_pages_are_zeroed_powers_of_two_and_come_back(small):
+    kernel = small()
+    free = kernel.pages.free_pages if hasattr(kernel.pages, "free_pages") else None
+    address = kernel.alloc_pages(3)
+    assert address % (4 * PAGE) == 0
+    kernel.words(address, 3 * 512)[:] = 7
+    kernel.free_pages(address, 3)
+    again = kernel.alloc_pages(3)
+    assert (again, kernel.words(again, 3 * 512).any()) == (address, False)
+    kernel.free_pages(again, 3)
+    with pytest.raises(KernelError, match="-ENOMEM: no 1024 contiguous free pages"):
+        kernel.alloc_pages(1024)
+    assert free is None or free == kernel.pages.free_pages
+
+
+# --- interrupts and time ----------------------------------------------------
+
+
+def spi(board: Rehearsal, number: int):
+    """The wire of a shared interrupt, as a device would drive it."""
+    gic = board.machine.tree.find("gic")
+    node = board.machine.tree.find("camera")
+    return board.machine.interrupt_input(node, gic, (0, number, 4))
+
+
+def test_an_interrupt_runs_every_handler_of_its_line(board):
+    heard = []
+    camera = board.device("camera")
+    line = spi(board, 16)
+
+    def handler() -> None:
+        heard.append(board.machine.clock.now)
+        line(False)
+
+    camera.request_irq(handler)
+    board.machine.clock.at(500, lambda: line(True))
+    board.machine.run(1000, lambda: False)
+    assert heard == [500]
+    with pytest.raises(KernelError, match="-EINVAL: 32e20000.camera: no interrupt 1"):
+        camera.request_irq(handler, 1)
+
+
+def test_an_interrupt_of_nobody_is_logged(board):
+    node = board.machine.tree.find("camera")
+    device = Device(board.kernel, node)
+    board.kernel.request_irq(device, 0, lambda: None)
+    board.kernel._handlers.clear()
+    spi(board, 16)(True)
+    board.interrupts()
+    spi(board, 16)(False)
+    assert board.log()[-1] == "irq 48: nobody cared"
+
+
+def test_what_a_handler_starts_happens_at_its_own_time(board):
+    """A handler puts an event before the one the kernel was going to sleep to."""
+    clock, line, happened = board.machine.clock, spi(board, 16), []
+
+    def handler() -> None:
+        line(False)
+        clock.after(30, lambda: happened.append(clock.now))
+
+    board.device("camera").request_irq(handler)
+    clock.at(100, lambda: line(True))
+    clock.at(10_000, lambda: happened.append(clock.now))
+    board.machine.run(20_000, lambda: False)
+    assert happened == [130, 10_000]
+    assert clock.now == 20_000
+
+
+def test_a_line_that_stays_up_does_not_stop_time(board):
+    spi(board, 16)(True)
+    board.device("camera").request_irq(lambda: None)
+    board.machine.clock.at(7, lambda: None)
+    board.machine.run(20, lambda: False)
+    assert board.machine.clock.now == 20
+    spi(board, 16)(False)
+
+
+def test_mmio_goes_over_the_bus_as_the_cpu(board):
+    uart = board.device("uart").ioremap()
+    assert uart.readl(0xFE0) == 0x11
+    assert (uart.base, uart.size) == (PhysAddr(0x3086_0000), 0x1000)
+    smmu = board.device("smmu").ioremap()
+    base = smmu.readq(0x80)
+    smmu.writeq(0x80, 0x1234_5678_9ABC_DEF0)
+    assert smmu.readq(0x80) == 0x1234_5678_9ABC_DEF0
+    smmu.writeq(0x80, base)

@@ -1,0 +1,111 @@
+"""Planted drivers: each kind of wrongdoing is found by the judge and called by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from devices.catalogue import DRIVERS
+from devices.lcdif.driver import LcdifDriver
+from soc.memory.dram import PageSpan
+from soc.scenario.bugs import BUGS, SkipsSizeCheck, UnmapsAtFlip, with_bugs
+from soc.verify.result import RunResult
+from tests.scenario.writing import run
+
+
+class PeeksWithTheCpu(LcdifDriver):
+    """Reads the first line of every frame it is given."""
+
+    def flip(self, index: int) -> None:
+        sgt = self.buffers[index].sgt
+        assert sgt is not None
+        self.kernel.cpu.read_span(PageSpan.linear(int(sgt.starts[0]), 256))  # type: ignore[arg-type]
+        super().flip(index)
+
+
+class ForgetsToClose(LcdifDriver):
+    """Stops without giving its imports back."""
+
+    def disable(self) -> None:
+        self.buffers.clear()
+        super().disable()
+
+
+class ShowsTheOneBefore(LcdifDriver):
+    """Programs the address of the buffer before the one it is asked to show."""
+
+    def flip(self, index: int) -> None:
+        super().flip(index)
+        wrong = self.buffers[index - 1].iova
+        self._regs.writel(0x50, wrong)
+        if self.frames_scanned == 0:
+            self._regs.writel(0x40, wrong)
+
+
+class DetachesWhileMapped(LcdifDriver):
+    """Gives its reference back before it unmaps."""
+
+    def disable(self) -> None:
+        for buffer in self.buffers:
+            buffer._detach()
+        self.buffers.clear()
+        super().disable()
+
+
+def planted(kind: type[LcdifDriver], folder: Path, monkeypatch: pytest.MonkeyPatch) -> RunResult:
+    monkeypatch.setitem(BUGS, "planted", kind)
+    return run(folder, kernel="{heap: fb_pool, buffers: 3, bugs: [planted]}").result
+
+
+def test_a_cpu_that_peeks_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = planted(PeeksWithTheCpu, tmp_path, monkeypatch)
+    assert (result.verdict, result.moved_by["cpu"]) == ("unproven", (5 * 256, 0))
+    assert result.reasons == [
+        "bytes: cpu read 1,280 bytes, 0 needed",
+        "cpu: the CPU read 1,280 and wrote 0 bytes of the buffers",
+    ]
+
+
+def test_a_leak_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = planted(ForgetsToClose, tmp_path, monkeypatch)
+    assert result.verdict == "proven"
+    assert len(result.leaked) == 3
+    assert result.leaked[0].startswith(
+        "dma-buf 1 'fb_pool' (12288 bytes): held by importer 32e00000.lcdif; attached to 32e00000.lcdif; "
+    )
+    assert result.reasons == [f"leaked: {line}" for line in result.leaked]
+    assert result.as_json()["references"] == {"leaked": result.leaked}
+
+
+def test_frames_from_the_wrong_buffer_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = planted(ShowsTheOneBefore, tmp_path, monkeypatch)
+    assert (result.verdict, result.faults) == ("unproven", [])
+    assert result.mismatched > 0
+    assert [reason.split(":")[0] for reason in result.reasons] == ["content"]
+
+
+def test_a_warning_of_the_kernel_fails_a_proven_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = planted(DetachesWhileMapped, tmp_path, monkeypatch)
+    assert (result.verdict, result.passed) == ("proven", False)
+    assert result.warnings[0].startswith("dma_buf_detach: dma-buf 1 'fb_pool' is still mapped by 32e00000.lcdif")
+    assert result.reasons[0] == f"warning: {result.warnings[0]}"
+
+
+def test_no_bugs_leave_the_drivers_as_they_are() -> None:
+    assert with_bugs(DRIVERS, ()) == DRIVERS
+
+
+@pytest.mark.parametrize("name", sorted(BUGS))
+def test_a_bug_takes_the_place_of_the_driver_it_derives_from(name: str) -> None:
+    drivers = with_bugs(DRIVERS, (name,))
+    changed = [(new, old) for new, old in zip(drivers, DRIVERS, strict=True) if new is not old]
+    ((new, old),) = changed
+    assert old is LcdifDriver and issubclass(new, BUGS[name])
+    assert (new.name, new.of_match) == (old.name, old.of_match)
+
+
+def test_two_bugs_of_one_driver_are_both_planted() -> None:
+    names = ("display-skips-size-check", "display-unmaps-at-flip", "display-skips-size-check")
+    (both,) = set(with_bugs(DRIVERS, names)) - set(DRIVERS)
+    assert issubclass(both, SkipsSizeCheck) and issubclass(both, UnmapsAtFlip)
