@@ -20,8 +20,8 @@ from soc.address import PhysAddr
 from soc.bus import Bus, Window
 from soc.clock import Clock
 from soc.cpu.core import Cpu
-from soc.cpu.stop import StopReason
 from soc.cpu.image import flat_image
+from soc.cpu.stop import StopReason
 from soc.memory.dram import Bank, Dram
 from soc.registers import Register, RegisterFile, RegisterTable
 

@@ -113,7 +113,7 @@ class Machine:
         self._slots[node.path] = slot
         if len(node.reg) < len(model.targets):
             raise BadInput(
-                f"{node.path}: its model needs {len(model.targets)} reg entries, the node has {len(node.reg)}",
+                f"{node.path}: its model needs {len(model.targets)} reg entries, it has {len(node.reg)}",
                 node.where,
             )
         for reg, target in zip(node.reg, model.targets, strict=False):

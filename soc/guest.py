@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from soc.board import Machine
 from soc.cpu.core import TIMER_FREQUENCY, Cpu
-from soc.cpu.stop import StopReason
 from soc.cpu.image import Image
+from soc.cpu.stop import StopReason
 
 CORE_MODELS = {"arm,cortex-a72": "Cpu", "arm,armv8-timer": "GenericTimer", "arm,psci-1.0": "Psci"}
 """Nodes that are parts of the core rather than devices on the bus, and what models them."""
@@ -31,7 +31,7 @@ class Guest:
         self.cpu.set_irq(level)
 
     def run(self, until: int) -> StopReason | None:
-        """Execute until `until`; waiting for an interrupt passes the time. The reason if it stopped for good."""
+        """Execute until `until`; waiting for an interrupt passes time. What stopped it for good, or None."""
         reason = self.cpu.run(until)
         if reason is StopReason.TIME:
             return None

@@ -88,7 +88,8 @@ def test_neighbours_do_not_overlap(bus):
 
 
 @pytest.mark.parametrize(
-    ("address", "size"), [(0, 4), (0xFFF, 1), (0x10FE, 4), (0x1100, 1), (RAM - 2, 4), (RAM + 0x1FFE, 4), (1 << 63, 8)]
+    ("address", "size"),
+    [(0, 4), (0xFFF, 1), (0x10FE, 4), (0x1100, 1), (RAM - 2, 4), (RAM + 0x1FFE, 4), (1 << 63, 8)],
 )
 def test_a_hole_is_a_bus_error(bus, address, size):
     bus.attach(window(0x1000, 0x100, "uart"))

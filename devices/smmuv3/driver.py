@@ -66,14 +66,16 @@ class Smmuv3Driver(Driver):
         if not TABLE["IDR0"].field("S1P").get(idr0):
             raise KernelError(ENODEV, "no stage-1 translation support")
         self._disable()
-        self._cmdq = QueueShape(self._alloc((16 << CMDQ_LOG2)), CMDQ_LOG2, 16)
-        self._eventq = QueueShape(self._alloc((32 << EVENTQ_LOG2)), EVENTQ_LOG2, 32)
+        self._cmdq = QueueShape(self._alloc(16 << CMDQ_LOG2), CMDQ_LOG2, 16)
+        self._eventq = QueueShape(self._alloc(32 << EVENTQ_LOG2), EVENTQ_LOG2, 32)
         self._stream_table = self._alloc(STE_WORDS * 8 << STREAM_BITS)
         self._contexts = self._alloc(CD_WORDS * 8 << STREAM_BITS)
         self._program()
         self._enable()
         self.kernel.register_iommu(self.device, self)
-        self.kernel.log.info(f"{self.name} {self.device.name}: ias 39-bit, oas 40-bit (features 0x{idr0:08x})")
+        self.kernel.log.info(
+            f"{self.name} {self.device.name}: ias 39-bit, oas 40-bit (features 0x{idr0:08x})"
+        )
 
     def remove(self) -> None:
         self._disable()

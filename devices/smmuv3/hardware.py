@@ -85,7 +85,9 @@ class Smmuv3:
         try:
             return self._translation.translate(self._stream_table, stream, iova, size, write)
         except StreamFault as fault:
-            self._report(EventRecord(fault.event, stream, fault.iova, write, fault.fetch), self._recorded(fault))
+            self._report(
+                EventRecord(fault.event, stream, fault.iova, write, fault.fetch), self._recorded(fault)
+            )
             raise self._abort(stream, fault.iova, write, fault.event.name) from fault
 
     def peek(self, stream: int, iova: Iova, size: int) -> PageSpan | None:
@@ -108,7 +110,9 @@ class Smmuv3:
         """Whether software wants a record and the queue can take one (IHI 0070, 7.2.1)."""
         if fault.event is EventId.C_BAD_STREAMID and not self.regs.get("CR2") & CR2_RECINVSID:
             return False
-        return fault.record and bool(self.regs.get("CR0") & CR0_EVENTQEN) and not self._active(GERROR_EVENTQ_ABT)
+        return (
+            fault.record and bool(self.regs.get("CR0") & CR0_EVENTQEN) and not self._active(GERROR_EVENTQ_ABT)
+        )
 
     def _report(self, record: EventRecord, recorded: bool) -> None:
         report = FaultReport(self._slot.clock.now, record)

@@ -87,7 +87,11 @@ TABLE = RegisterTable(
         Register(0x024, "CR0ACK", "ro", "The enables that are in force", _CR0),
         Register(0x028, "CR1", "rw", "Attributes of table and queue accesses"),
         Register(
-            0x02C, "CR2", "rw", "Control", (Field("RECINVSID", 1, doc="record C_BAD_STREAMID"), Field("PTM", 2))
+            0x02C,
+            "CR2",
+            "rw",
+            "Control",
+            (Field("RECINVSID", 1, doc="record C_BAD_STREAMID"), Field("PTM", 2)),
         ),
         Register(0x040, "STATUSR", "ro", "Status"),
         Register(
@@ -119,7 +123,11 @@ TABLE = RegisterTable(
             "STRTAB_BASE_CFG",
             "rw",
             "Stream table format",
-            (Field("LOG2SIZE", 0, 6, "bits of stream id it covers"), Field("SPLIT", 6, 5), Field("FMT", 16, 2)),
+            (
+                Field("LOG2SIZE", 0, 6, "bits of stream id it covers"),
+                Field("SPLIT", 6, 5),
+                Field("FMT", 16, 2),
+            ),
         ),
         Register(
             0x090,
@@ -149,10 +157,18 @@ TABLE = RegisterTable(
         Register(0x0B8, "EVENTQ_IRQ_CFG1", "rw", "MSI of the event queue", modelled=False),
         Register(0x0BC, "EVENTQ_IRQ_CFG2", "rw", "MSI of the event queue", modelled=False),
         Register(
-            0x100A8, "EVENTQ_PROD", "rw", "Event queue write index", (Field("WR", 0, _INDEX), Field("OVFLG", 31))
+            0x100A8,
+            "EVENTQ_PROD",
+            "rw",
+            "Event queue write index",
+            (Field("WR", 0, _INDEX), Field("OVFLG", 31)),
         ),
         Register(
-            0x100AC, "EVENTQ_CONS", "rw", "Event queue read index", (Field("RD", 0, _INDEX), Field("OVACKFLG", 31))
+            0x100AC,
+            "EVENTQ_CONS",
+            "rw",
+            "Event queue read index",
+            (Field("RD", 0, _INDEX), Field("OVACKFLG", 31)),
         ),
     ],
 )

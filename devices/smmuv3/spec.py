@@ -189,7 +189,9 @@ class Command:
 
     def build(self) -> list[int]:
         low = self.opcode | self.signal << 12
-        low |= self.asid << 48 if self.opcode in (Opcode.TLBI_NH_ASID, Opcode.TLBI_NH_VA) else self.stream << 32
+        low |= (
+            self.asid << 48 if self.opcode in (Opcode.TLBI_NH_ASID, Opcode.TLBI_NH_VA) else self.stream << 32
+        )
         high = self.address | 1 if self.opcode in (Opcode.TLBI_NH_VA, Opcode.TLBI_NH_VAA) else 0
         if self.opcode in (Opcode.CFGI_STE, Opcode.CFGI_CD):
             high |= 1

@@ -42,7 +42,9 @@ class StreamFault(SocError):
     `fetch` is the address of the structure or descriptor that could not be read.
     """
 
-    def __init__(self, event: EventId, iova: Iova, record: bool = True, fetch: PhysAddr = PhysAddr(0)) -> None:
+    def __init__(
+        self, event: EventId, iova: Iova, record: bool = True, fetch: PhysAddr = PhysAddr(0)
+    ) -> None:
         self.event = event
         self.iova = iova
         self.record = record

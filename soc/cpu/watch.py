@@ -4,7 +4,9 @@ A watched range is taken out of the engine's RAM and put back as a window of
 callbacks over the very same bytes, so that each access is seen and the rest of
 DRAM keeps its speed. Bytes moved are booked as the CPU's bus traffic as well.
 
-Not modelled: execution from a watched range (it aborts), the CPU's caches.
+Not modelled: execution from a watched range (it aborts), the CPU's caches. The
+engine's own extra accesses count: DC ZVA probes its block with four more byte
+stores, STXR reads before it writes.
 """
 
 from __future__ import annotations

@@ -28,6 +28,9 @@ from soc.mmu.tables import PageTable
 ENODEV, ENOMEM, EINVAL = 19, 12, 22
 """errno values of the driver core."""
 
+STORM = 10_000
+"""Interrupts without any time between them after which a line counts as stuck (kernel/irq/spurious.c)."""
+
 
 class IrqChip(Protocol):
     """What an interrupt controller's driver does for the kernel."""
@@ -35,6 +38,8 @@ class IrqChip(Protocol):
     def hwirq(self, specifier: tuple[int, ...]) -> int: ...
 
     def enable(self, specifier: tuple[int, ...]) -> None: ...
+
+    def disable(self, specifier: tuple[int, ...]) -> None: ...
 
     def handle(self, dispatch: Dispatch) -> None: ...
 
@@ -63,6 +68,8 @@ class Kernel:
         self._drivers = tuple(drivers)
         self._irqchip: IrqChip | None = None
         self._handlers: dict[int, list[Handler]] = {}
+        self._specifiers: dict[int, tuple[int, ...]] = {}
+        self._burst, self._burst_at = 0, 0
         self._domains: dict[tuple[str, int], IommuDomain] = {}
         self._pending = False
         machine.attach_processor(self)
@@ -188,7 +195,9 @@ class Kernel:
         if index >= len(interrupts):
             raise KernelError(EINVAL, f"{device.name}: no interrupt {index}")
         specifier = interrupts[index].specifier
-        self._handlers.setdefault(self._irqchip.hwirq(specifier), []).append(handler)
+        hwirq = self._irqchip.hwirq(specifier)
+        self._handlers.setdefault(hwirq, []).append(handler)
+        self._specifiers[hwirq] = specifier
         self._irqchip.enable(specifier)
 
     def _dispatch(self, hwirq: int, /) -> None:
@@ -198,6 +207,17 @@ class Kernel:
             return
         for handler in handlers:
             handler()
+        self._watch_for_storm(hwirq)
+
+    def _watch_for_storm(self, hwirq: int) -> None:
+        """Turn off a line that no handler gets silent; the simulation would never end."""
+        if self.clock.now != self._burst_at:
+            self._burst, self._burst_at = 0, self.clock.now
+        self._burst += 1
+        if self._burst > STORM and self._irqchip:
+            self.log.warn(f"irq {hwirq}: nobody cared, {STORM} interrupts at one instant\nDisabling IRQ #{hwirq}")
+            self._irqchip.disable(self._specifiers[hwirq])
+            self._burst = 0
 
     # --- as the machine's processor ----------------------------------------
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from soc.address import PAGE_SHIFT, PAGE_SIZE
 from soc.memory.dram import Dram, Frames, PageSpan
 
-
 PENDING_LIMIT = 512
 
 

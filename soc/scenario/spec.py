@@ -98,7 +98,7 @@ def load_scenario(path: Path, bugs: tuple[str, ...]) -> Scenario:
     return Scenario(
         path=path,
         description=top.text("description", ""),
-        board=_relative(path, top.text("board")),
+        board=_relative(path, top.file("board")),
         source=top.text("source"),
         sink=top.text("sink"),
         picture=PictureFormat(
@@ -130,7 +130,7 @@ def _software(path: Path, top: _Section, bugs: tuple[str, ...]) -> KernelRun | F
     assert firmware is not None  # exactly one of the two is there
     section = _Section(firmware, ("image", "arguments", "buffers"))
     return FirmwareRun(
-        image=_relative(path, section.text("image")),
+        image=_relative(path, section.file("image")),
         arguments=section.numbers("arguments"),
         buffers=section.text("buffers"),
         where=firmware.where,
@@ -142,8 +142,8 @@ def _relative(path: Path, name: str) -> Path:
     joined = path.parent / name
     try:
         whole = joined.resolve()
-    except (OSError, RuntimeError, ValueError):
-        return joined  # a NUL or a loop of links: whoever opens it says so
+    except (OSError, RuntimeError):
+        return joined  # a loop of links, say: whoever opens it tells
     here = Path.cwd()
     return whole.relative_to(here) if whole.is_relative_to(here) else whole
 
@@ -176,6 +176,13 @@ class _Section:
             return prop.value.value
 
         return self._get(name, read, default)
+
+    def file(self, name: str) -> str:
+        text = self.text(name)
+        if not text or "\0" in text:
+            prop = self._raw.properties[name]
+            raise BadInput(f"{name} must be the name of a file, not {prop.value}", prop.where)
+        return text
 
     def number(self, name: str, low: int, high: int, default: int | None = None) -> int:
         def read(prop: Property) -> int:

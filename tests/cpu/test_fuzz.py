@@ -39,7 +39,7 @@ def victim(programs: Image, request: pytest.FixtureRequest) -> Iterator[GuestMac
     built.close()
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(
     code=st.lists(WORDS, min_size=1, max_size=64),
     vectors=st.lists(WORDS, max_size=64),

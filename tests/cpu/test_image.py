@@ -160,7 +160,7 @@ def test_symbol_sizes_end_a_name() -> None:
         table.address("absent")
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(
     changes=st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 255)), min_size=1, max_size=12),
     cut=st.none() | st.integers(0, 1 << 20),

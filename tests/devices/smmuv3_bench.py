@@ -48,7 +48,7 @@ Event = tuple[int, int, int, int]
 
 
 def context_descriptor(table: int = TABLES, asid: int = 1, t0sz: int = 25, flip: int = 0) -> list[int]:
-    """Valid, AArch64, 4 KiB, 40 bits out, TTB1 off, faults recorded and aborted; `flip` toggles bits of word 0."""
+    """AArch64, 4 KiB, 40 bits out, TTB1 off, faults recorded and aborted; `flip` toggles bits of word 0."""
     low = t0sz | 1 << 30 | 1 << 31 | 2 << 32 | 1 << 41 | 1 << 45 | 1 << 46 | asid << 48
     return [low ^ flip, table, 0, 0xFF]
 
@@ -156,7 +156,9 @@ class Bench:
 
     # --- transactions ------------------------------------------------------
 
-    def access(self, iova: int, size: int = 4, write: bool = False, stream: int = STREAM) -> list[tuple[int, int]]:
+    def access(
+        self, iova: int, size: int = 4, write: bool = False, stream: int = STREAM
+    ) -> list[tuple[int, int]]:
         """Where a transaction goes: (physical address, bytes)."""
         return list(self.smmu.translate(stream, Iova(iova), size, write).segments())
 

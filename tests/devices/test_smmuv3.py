@@ -179,7 +179,9 @@ def test_a_walk_that_leaves_memory_names_the_descriptor_and_the_page(bench):
     assert bench.fault(at) == [(0x0B | S, READ | CLASS_TABLE, at, NOWHERE + 8 * 7)]
     assert bench.fault(at, write=True) == [(0x0B | S, CLASS_TABLE, at, NOWHERE + 8 * 7)]
     bench.stage1(context_descriptor(table=NOWHERE), stream=6)
-    assert bench.fault(0x4000_0000, stream=6) == [(0x0B | 6 << 32, READ | CLASS_TABLE, 0x4000_0000, NOWHERE + 8)]
+    assert bench.fault(0x4000_0000, stream=6) == [
+        (0x0B | 6 << 32, READ | CLASS_TABLE, 0x4000_0000, NOWHERE + 8)
+    ]
 
 
 @pytest.mark.parametrize("write", [False, True])

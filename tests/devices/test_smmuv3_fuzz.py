@@ -39,7 +39,9 @@ SPAN = 0x20000
 words = st.one_of(st.integers(0, (1 << 64) - 1), st.sampled_from([0, 1, (1 << 64) - 1, 1 << 31]))
 addresses = st.builds(
     lambda area, offset, low: area + offset | low,
-    st.sampled_from([STREAMS, CONTEXTS, COMMANDS, EVENTS, TABLES, DATA, NOWHERE, RAM + RAM_SIZE - 0x1000, 1 << 51]),
+    st.sampled_from(
+        [STREAMS, CONTEXTS, COMMANDS, EVENTS, TABLES, DATA, NOWHERE, RAM + RAM_SIZE - 0x1000, 1 << 51]
+    ),
     st.sampled_from([0, 8, 64, 0x1000, 0xFC0]),
     st.integers(0, 31),
 )
@@ -51,7 +53,9 @@ offsets = st.one_of(
 )
 writes = st.tuples(st.just("register"), offsets, st.sampled_from([1, 2, 4, 4, 4, 8]), values)
 reads = st.tuples(st.just("read"), offsets, st.sampled_from([1, 2, 4, 8]))
-stores = st.tuples(st.just("memory"), st.sampled_from([STREAMS, CONTEXTS, COMMANDS, TABLES]), st.integers(0, 127), values)
+stores = st.tuples(
+    st.just("memory"), st.sampled_from([STREAMS, CONTEXTS, COMMANDS, TABLES]), st.integers(0, 127), values
+)
 transfers = st.tuples(
     st.just("transfer"),
     st.one_of(st.integers(0, 20), st.integers(0, (1 << 32) - 1)),

@@ -76,7 +76,7 @@ class Allocation(RuleBasedStateMachine):
         ranges = [*sorted(self.used.items()), (LIMIT, 0)]
         for (start, size), (after, _) in pairwise(ranges):
             assert start % power_of_two(size) == 0
-            assert PAGE <= start
+            assert start >= PAGE
             assert start + size <= after
 
 

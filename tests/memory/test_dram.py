@@ -74,7 +74,9 @@ def test_transfers_equal_a_bytearray(layout):
     check()
 
 
-@given(st.lists(st.integers(0, 6), min_size=1, max_size=8), st.integers(0, PAGE - 1), st.integers(1, 8 * PAGE))
+@given(
+    st.lists(st.integers(0, 6), min_size=1, max_size=8), st.integers(0, PAGE - 1), st.integers(1, 8 * PAGE)
+)
 def test_segments_name_the_same_bytes_coalesced(frames, offset, size):
     size = min(size, len(frames) * PAGE - offset)
     frames = frames[: (offset + size + PAGE - 1) // PAGE]

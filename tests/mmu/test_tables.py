@@ -44,7 +44,9 @@ class Pool:
         return PageTable(self.allocate, self.free.append, self.view, start_level)
 
 
-pages = st.builds(lambda area, at: area + at, st.sampled_from([0, 500, 0x3FF00, 0x3_FFF0]), st.integers(0, 40))
+pages = st.builds(
+    lambda area, at: area + at, st.sampled_from([0, 500, 0x3FF00, 0x3_FFF0]), st.integers(0, 40)
+)
 counts = st.one_of(st.integers(1, 40), st.integers(500, 1100))
 
 
@@ -59,7 +61,9 @@ class Tables(RuleBasedStateMachine):
         self.table = self.pool.table(self.start_level)
         self.model: dict[int, tuple[int, bool]] = {}
 
-    @rule(page=pages, count=counts, first=st.integers(1, 1 << 20), scattered=st.booleans(), write=st.booleans())
+    @rule(
+        page=pages, count=counts, first=st.integers(1, 1 << 20), scattered=st.booleans(), write=st.booleans()
+    )
     def map(self, page, count, first, scattered, write):
         frames = first + np.arange(count, dtype=np.int64) * (3 if scattered else 1)
         attributes = ATTRIBUTES | (0 if write else AP_READ_ONLY)

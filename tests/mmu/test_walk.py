@@ -53,7 +53,9 @@ def bits(*positions: int) -> st.SearchStrategy[int]:
 usual = st.sampled_from([1 << 6 | 1 << 10] * 3 + [1 << 6 | 1 << 7 | 1 << 10, 0])
 attributes = st.builds(lambda low, rest: low ^ rest, usual, bits(7, 8, 9, 11, 53, 54))
 inner_attributes = st.sampled_from([0] * 4 + [1 << 61, 1 << 62, 3 << 61, 1 << 60])
-outputs = st.sampled_from([0x1000, 0x4000_0000, 0x8000_5000, 0xF_FFFF_F000, 0x1234_5678_9000, 0xFFFF_FFFF_F000])
+outputs = st.sampled_from(
+    [0x1000, 0x4000_0000, 0x8000_5000, 0xF_FFFF_F000, 0x1234_5678_9000, 0xFFFF_FFFF_F000]
+)
 anything = st.one_of(
     st.integers(0, (1 << 64) - 1),
     st.builds(lambda word: word & ~1, st.integers(0, (1 << 64) - 1)),
@@ -106,7 +108,12 @@ def test_the_walk_equals_the_reference(machine):
             aborts.append(expected.fetch)
         if expected.fault:
             continue
-        got = (int(leaves.frames[at]), bool(leaves.readable[at]), bool(leaves.writable[at]), int(leaves.order[at]))
+        got = (
+            int(leaves.frames[at]),
+            bool(leaves.readable[at]),
+            bool(leaves.writable[at]),
+            int(leaves.order[at]),
+        )
         order = 9 * (3 - expected.level)
         assert got == (expected.address >> 12, expected.readable, expected.writable, order)
         event(f"translated at level {expected.level}")

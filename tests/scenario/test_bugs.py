@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from devices.catalogue import DRIVERS
 from devices.lcdif.driver import LcdifDriver
+from soc.address import PhysAddr
+from soc.kernel.iommu import LEAF
+from soc.kernel.task import Task
 from soc.memory.dram import PageSpan
 from soc.scenario.bugs import BUGS, SkipsSizeCheck, UnmapsAtFlip, with_bugs
 from soc.verify.result import RunResult
@@ -20,7 +24,7 @@ class PeeksWithTheCpu(LcdifDriver):
     def flip(self, index: int) -> None:
         sgt = self.buffers[index].sgt
         assert sgt is not None
-        self.kernel.cpu.read_span(PageSpan.linear(int(sgt.starts[0]), 256))  # type: ignore[arg-type]
+        self.kernel.cpu.read_span(PageSpan.linear(PhysAddr(int(sgt.starts[0])), 256))
         super().flip(index)
 
 
@@ -41,6 +45,19 @@ class ShowsTheOneBefore(LcdifDriver):
         self._regs.writel(0x50, wrong)
         if self.frames_scanned == 0:
             self._regs.writel(0x40, wrong)
+
+
+class MapsElsewhere(LcdifDriver):
+    """Points the first page of every import at another page, behind the exporter's back."""
+
+    def import_framebuffer(self, task: Task, fd: int) -> int:
+        index = super().import_framebuffer(task, fd)
+        domain, iova = self.device.iommu_domain, self.buffers[index].iova
+        assert domain is not None
+        domain.table.unmap(iova >> 12, 1)
+        domain.table.map(iova >> 12, np.array([0x90000], dtype=np.int64), LEAF)
+        domain.ops.invalidate(domain, iova, 4096)
+        return index
 
 
 class DetachesWhileMapped(LcdifDriver):
@@ -67,6 +84,15 @@ def test_a_cpu_that_peeks_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     ]
 
 
+def test_a_mapping_of_other_pages_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = planted(MapsElsewhere, tmp_path, monkeypatch)
+    assert (result.verdict, result.faults) == ("unproven", [])
+    assert result.reasons[0] == (
+        "same pages: 32e00000.lcdif and 32e20000.camera see different pages of dma-buf 1 'fb_pool'"
+    )
+    assert [reason.split(":")[0] for reason in result.reasons] == ["same pages", "bytes", "content"]
+
+
 def test_a_leak_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = planted(ForgetsToClose, tmp_path, monkeypatch)
     assert result.verdict == "proven"
@@ -88,7 +114,9 @@ def test_frames_from_the_wrong_buffer_are_seen(tmp_path: Path, monkeypatch: pyte
 def test_a_warning_of_the_kernel_fails_a_proven_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = planted(DetachesWhileMapped, tmp_path, monkeypatch)
     assert (result.verdict, result.passed) == ("proven", False)
-    assert result.warnings[0].startswith("dma_buf_detach: dma-buf 1 'fb_pool' is still mapped by 32e00000.lcdif")
+    assert result.warnings[0].startswith(
+        "dma_buf_detach: dma-buf 1 'fb_pool' is still mapped by 32e00000.lcdif"
+    )
     assert result.reasons[0] == f"warning: {result.warnings[0]}"
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from devices.catalogue import DRIVERS
 from soc.address import Iova
 from soc.errors import BadInput
+from soc.kernel.kernel import Kernel
+from soc.kernel.scatterlist import DmaDirection
 from soc.scenario.rig import Rig, frames_of
-from tests.devices.kernel_bench import KernelBench
-from tests.scenario.writing import BOARD, load, run, write_scenario
+from tests.scenario.writing import BOARD, load, run
 
 REGIONS = "fw_region, cma_pool, fb_pool"
 
@@ -29,8 +31,12 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
     [
         ({"source": "cam"}, 3, "source must be an enabled camera: the board has no node 'cam'"),
         ({"source": "lcdif"}, 3, "source must be an enabled camera: /soc/lcdif@32e00000 is none"),
-        ({"sink": "/soc/lcdif"}, 4, "sink must be an enabled lcdif: the board has no node '/soc/lcdif'"),
-        ({"sink": "fb_pool"}, 4, "sink must be an enabled lcdif: /reserved-memory/framebuffer@b0000000 is none"),
+        ({"sink": "/soc/panel"}, 4, "sink must be an enabled lcdif: the board has no node '/soc/panel'"),
+        (
+            {"sink": "fb_pool"},
+            4,
+            "sink must be an enabled lcdif: /reserved-memory/framebuffer@b0000000 is none",
+        ),
         (
             {"kernel": "{heap: video, buffers: 3}"},
             8,
@@ -54,7 +60,11 @@ def test_what_the_board_does_not_have(
 @pytest.mark.parametrize(
     ("change", "line", "problem"),
     [
-        (("dmabuf-soc,camera", "vendor,camera"), 3, "source must be an enabled camera: /soc/camera@32e20000 is none"),
+        (
+            ("dmabuf-soc,camera", "vendor,camera"),
+            3,
+            "source must be an enabled camera: /soc/camera@32e20000 is none",
+        ),
         (
             ("compatible: dmabuf-soc,camera", 'compatible: dmabuf-soc,camera\n    status: "disabled"'),
             3,
@@ -80,7 +90,7 @@ def test_boards_on_which_the_scenario_cannot_run(
 
 
 def test_a_board_that_cannot_be_read_is_bad_input(tmp_path: Path) -> None:
-    for board in ("none.yaml", r'"a\0b"', "."):
+    for board in ("none.yaml", "a" * 5000, "."):
         with pytest.raises(BadInput, match=":1: cannot read the board: "):
             run(tmp_path, board=board)
 
@@ -91,9 +101,8 @@ def test_source_and_sink_may_be_paths(tmp_path: Path) -> None:
 
 
 def test_an_unknown_bug_is_refused_before_the_board_is_read(tmp_path: Path) -> None:
-    path = write_scenario(tmp_path, kernel="{heap: fb_pool, buffers: 3, bugs: [x]}", board="none.yaml")
-    with pytest.raises(BadInput, match=rf"^{path}:8: bugs must be from "):
-        load(tmp_path, kernel="{heap: fb_pool, buffers: 3, bugs: [x]}", board="none.yaml")
+    with pytest.raises(BadInput, match=rf"^{tmp_path}/small.yaml:8: bugs must be from "):
+        run(tmp_path, kernel="{heap: fb_pool, buffers: 3, bugs: [x]}", board="none.yaml")
 
 
 def test_a_region_is_found_by_label_or_name(rig: Rig) -> None:
@@ -104,28 +113,19 @@ def test_a_region_is_found_by_label_or_name(rig: Rig) -> None:
     assert (frames[0], frames[-1], len(frames)) == (0xB0000, 0xB3FFF, 0x4000)
 
 
-def test_the_pages_of_a_mapping_are_what_the_smmu_says(tmp_path: Path) -> None:
-    bench = KernelBench()
-    probe = Rig(load(tmp_path), lambda shown: None)
-    try:
-        node = bench.machine.tree.find("lcdif")
-        assert node is not None
-        probe.machine.close()
-        probe.machine = bench.machine
-        device = bench.kernel.device(node)
-        domain = device.iommu_domain
-        assert domain is not None
-        frames = np.array([0xB0005, 0xB0001, 0xB0009], dtype=np.int64)
-        from soc.kernel.scatterlist import DmaDirection
-
-        iova = domain.map(frames, DmaDirection.TO_DEVICE, device.name, "a test", 0)
-        assert probe.pages(node, iova, 3 * 4096).tolist() == frames.tolist()
-        assert probe.pages(node, Iova(iova + 4096), 4096).tolist() == [0xB0001]
-        assert len(probe.pages(node, iova, 4 * 4096)) == 0
-        domain.unmap(iova, 0)
-        assert len(probe.pages(node, iova, 4096)) == 0
-        uart = bench.machine.tree.find("uart")
-        assert uart is not None
-        assert probe.pages(uart, Iova(0x8000_0800), 0x1000).tolist() == [0x80000, 0x80001]
-    finally:
-        bench.close()
+def test_the_pages_of_a_mapping_are_what_the_smmu_says(rig: Rig) -> None:
+    kernel = Kernel(rig.machine, DRIVERS)
+    kernel.boot()
+    display, uart = rig.machine.tree.find("lcdif"), rig.machine.tree.find("uart")
+    assert display is not None and uart is not None
+    domain = kernel.device(display).iommu_domain
+    assert domain is not None
+    frames = np.array([0xB0005, 0xB0001, 0xB0009], dtype=np.int64)
+    iova = domain.map(frames, DmaDirection.TO_DEVICE, "lcdif", "a test", 0)
+    assert rig.pages(display, iova, 3 * 4096).tolist() == frames.tolist()
+    assert rig.pages(display, Iova(iova + 4096), 4096).tolist() == [0xB0001]
+    assert len(rig.pages(display, iova, 4 * 4096)) == 0
+    domain.unmap(iova, 0)
+    assert len(rig.pages(display, iova, 4096)) == 0
+    assert rig.pages(uart, Iova(0x8000_0800), 0x1000).tolist() == [0x80000, 0x80001]
+    assert rig.faults == []

@@ -16,7 +16,8 @@ from tests.scenario.writing import SCENARIOS, load, run
 
 FRAME = 4 * 64 * 48
 CAMERA, DISPLAY = "camera@32e20000", "lcdif@32e00000"
-SHORT = "{width: 64, height: 32, format: XRGB8888}"
+TALL = "{width: 16, height: 2048, format: XRGB8888}"
+"""32 pages a frame, and only some four refreshes of the display for each frame of the camera."""
 
 
 def test_a_small_picture_is_proven(tmp_path: Path) -> None:
@@ -47,13 +48,13 @@ def test_any_number_of_buffers_from_two_on_streams(tmp_path: Path, buffers: int)
 
 
 def test_one_buffer_is_never_free_again(tmp_path: Path) -> None:
-    result = run(tmp_path, kernel="{heap: fb_pool, buffers: 1}").result
+    result = run(tmp_path, picture=TALL, kernel="{heap: fb_pool, buffers: 1}").result
     assert result.reasons[0] == "not done after 1 s of virtual time"
     assert result.reasons[-1].startswith("content: 1 of 5 frames produced, 1 fetched whole; 1 of ")
     assert (result.produced, result.shown, result.leaked, result.warnings) == (1, 1, [], [])
 
 
-@pytest.mark.parametrize("size", [(1, 1), (16, 16), (38, 10), (640, 2), (2, 480)])
+@pytest.mark.parametrize("size", [(1, 1), (1000, 1), (2, 1000), (38, 10)])
 def test_pictures_in_which_frames_look_alike_are_proven_too(tmp_path: Path, size: tuple[int, int]) -> None:
     picture = f"{{width: {size[0]}, height: {size[1]}, format: XRGB8888, pattern: gradient}}"
     result = run(tmp_path, picture=picture, frames="12").result
@@ -71,12 +72,17 @@ def test_buffers_come_from_the_region_that_is_named(tmp_path: Path, heap: str, l
 
 
 def test_a_short_buffer_faults_and_names_the_last_owner(tmp_path: Path) -> None:
-    kernel = "{heap: fb_pool, buffers: 3, sink-lines: 33, bugs: [display-skips-size-check]}"
-    result = run(tmp_path, picture=SHORT, kernel=kernel).result
+    kernel = "{heap: fb_pool, buffers: 3, sink-lines: 2049, bugs: [display-skips-size-check]}"
+    result = run(tmp_path, picture=TALL, kernel=kernel).result
     assert (result.verdict, result.produced, result.shown) == ("unproven", 5, 0)
     first = result.faults[0]
-    assert (first.device, first.stream, first.access, first.reason) == (DISPLAY, 0x10, "read", "F_TRANSLATION")
-    start = first.iova - 8192
+    assert (first.device, first.stream, first.access, first.reason) == (
+        DISPLAY,
+        0x10,
+        "read",
+        "F_TRANSLATION",
+    )
+    start = first.iova - 32 * 4096
     assert first.last_owner.endswith(
         f"32e00000.lcdif's mapping of dma-buf 1 'fb_pool' at {start:#x}..{first.iova - 1:#x}"
     )
@@ -89,17 +95,16 @@ def test_a_short_buffer_faults_and_names_the_last_owner(tmp_path: Path) -> None:
 
 
 def test_a_correct_driver_refuses_the_short_buffer(tmp_path: Path) -> None:
-    result = run(tmp_path, picture=SHORT, kernel="{heap: fb_pool, buffers: 3, sink-lines: 33}").result
-    why = "a buffer of 8192 bytes is too small for 64x33 XRGB8888 (8448)"
+    result = run(tmp_path, picture=TALL, kernel="{heap: fb_pool, buffers: 3, sink-lines: 2049}").result
+    why = "a buffer of 131072 bytes is too small for 16x2049 XRGB8888 (131136)"
     assert result.reasons[0] == f"the pipeline could not run: -EINVAL: {why}"
     assert (result.verdict, result.produced, result.faults) == ("unproven", 0, [])
     assert (result.leaked, result.warnings, result.timeline) == ([], [], [])
 
 
 def test_a_buffer_unmapped_too_early_faults_and_says_since_when(tmp_path: Path) -> None:
-    picture = "{width: 640, height: 480, format: XRGB8888}"
     kernel = "{heap: fb_pool, buffers: 3, bugs: [display-unmaps-at-flip]}"
-    result = run(tmp_path, picture=picture, kernel=kernel, frames="12").result
+    result = run(tmp_path, picture=TALL, kernel=kernel, frames="12").result
     assert (result.verdict, result.passed) == ("unproven", False)
     first = result.faults[0]
     owner, _, when = first.last_owner.partition(", unmapped at ")
@@ -133,7 +138,7 @@ def test_formats_that_one_end_does_not_have(tmp_path: Path, code: str, why: str)
 
 
 def test_time_can_run_out(tmp_path: Path) -> None:
-    result = run(tmp_path, frames="200").result
+    result = run(tmp_path, picture=TALL, frames="200").result
     assert result.reasons[0] == "not done after 1 s of virtual time"
     assert result.produced < 200 and (result.leaked, result.warnings) == ([], [])
 

@@ -28,7 +28,9 @@ def problem(folder: Path, text: str) -> str:
 
 def test_a_kernel_scenario(tmp_path: Path) -> None:
     kernel = "{heap: fb_pool, buffers: 3, sink-lines: 47, bugs: [display-unmaps-at-flip]}"
-    scenario = load(tmp_path, kernel=kernel, picture="{width: 64, height: 48, format: NV12, pattern: checker}")
+    scenario = load(
+        tmp_path, kernel=kernel, picture="{width: 64, height: 48, format: NV12, pattern: checker}"
+    )
     assert (scenario.name, scenario.description) == ("small", LINES["description"])
     assert (scenario.source, scenario.sink, scenario.frames) == ("camera", "lcdif", 5)
     assert (scenario.picture, scenario.pattern) == (PictureFormat(64, 48, "NV12"), "checker")
@@ -94,6 +96,12 @@ TOP = "description, board, source, sink, frames, time-limit"
         ({"frames": None}, "s.yaml:1: frames is missing"),
         ({"board": "5"}, "s.yaml:2: board must be text, not 5"),
         ({"source": "[a, b]"}, "s.yaml:3: source must be text, not ['a', 'b']"),
+        ({"board": "''"}, "s.yaml:2: board must be the name of a file, not ''"),
+        ({"board": r'"a\0b"'}, r"s.yaml:2: board must be the name of a file, not 'a\x00b'"),
+        (
+            {"kernel": None, "firmware": r'{image: "a\0b", buffers: b}'},
+            r"s.yaml:8: image must be the name of a file, not 'a\x00b'",
+        ),
         ({"description": "true"}, "s.yaml:1: description must be text, not true"),
         ({"frames": "0"}, "s.yaml:6: frames must be a number from 1 to 1000000, not 0"),
         ({"frames": "1000001"}, "s.yaml:6: frames must be a number from 1 to 1000000, not 1000001"),
@@ -209,11 +217,11 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert str(caught.value) == f"{tmp_path}/none.yaml:1: cannot read the scenario: No such file or directory"
 
 
-@pytest.mark.parametrize("name", [r'"a\0b"', '""', r'"\uFFFD/\x07"', "a" * 5000, "loop/b.yaml"])
+@pytest.mark.parametrize("name", [r'"\uFFFD/\x07"', "a" * 5000, "loop/b.yaml", "."])
 def test_a_strange_board_name_is_kept_for_whoever_opens_it(tmp_path: Path, name: str) -> None:
     (tmp_path / "loop").symlink_to("loop")
     scenario = load(tmp_path, board=name)
-    with pytest.raises((OSError, ValueError)):
+    with pytest.raises(OSError):
         scenario.board.read_bytes()
 
 
@@ -249,7 +257,9 @@ def test_any_words_are_a_scenario_or_bad_input(
     attempt(tmp_path_factory.getbasetemp() / "words.yaml", "".join(words).encode())
 
 
-VALUES = st.sampled_from(["0", "1", "x", "true", "[1, 2]", "{a: 1}", "''", r'"\0"', "&l", "*l", "''' '", None])
+VALUES = st.sampled_from(
+    ["0", "1", "x", "true", "[1, 2]", "{a: 1}", "''", r'"\0"', "&l", "*l", "''' '", None]
+)
 
 
 @given(st.dictionaries(st.sampled_from([*LINES, "firmware", "typo"]), VALUES, max_size=3))

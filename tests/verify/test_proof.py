@@ -159,6 +159,15 @@ def test_a_frame_that_is_never_shown() -> None:
     assert failed(evidence) == {"content": "4 of 4 frames produced, 3 fetched whole"}
 
 
+def test_fewer_frames_than_asked_and_a_mismatch_are_both_told() -> None:
+    evidence = refetched(good(), "frame 0", "noise", "frame 2", "frame 3")
+    evidence.wanted = 5
+    assert failed(evidence) == {
+        "content": "4 of 5 frames produced, 3 fetched whole; 1 of 4 fetches mismatched, "
+        "the first is fetch 1: its content was produced by nobody"
+    }
+
+
 def test_fewer_frames_than_were_asked_for() -> None:
     evidence = good()
     evidence.wanted = 5

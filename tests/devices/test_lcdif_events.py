@@ -1,0 +1,187 @@
+"""The LCDIF's control: aliases, interrupts, errors, stop and reset, and what no value may do to it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from devices.lcdif.hardware import Lcdif
+from devices.lcdif.regs import TABLE
+from tests.devices.engine_bench import DRAM, END, EngineBench
+from tests.devices.lcdif_bench import (
+    ACTIVE,
+    BAND,
+    CLKGATE,
+    CLOCK,
+    DONE,
+    ENABLE_ALL,
+    FIRST,
+    OVERFLOW,
+    PERIOD,
+    RUN,
+    SECOND_BUFFER,
+    SFTRST,
+    SIZE,
+    UNDERFLOW,
+    VSYNC,
+    LcdifBench,
+)
+
+
+@pytest.mark.parametrize("name", ["CTRL", "CTRL1", "CTRL2", "VDCTRL0"])
+def test_set_clear_and_toggle_change_only_the_bits_written_as_one(name: str) -> None:
+    bench = EngineBench(Lcdif)
+    bench.write(name, 0x00A0_0F30)
+    bench.write(f"{name}_SET", 0x0000_F000)
+    assert bench.read(name) == 0x00A0_FF30
+    bench.write(f"{name}_CLR", 0x0080_0010)
+    assert bench.read(name) == 0x0020_FF20
+    bench.write(f"{name}_TOG", 0x0010_00F0)
+    assert bench.read(name) == 0x0030_FFD0
+    assert [bench.read(f"{name}_{alias}") for alias in ("SET", "CLR", "TOG")] == [0, 0, 0]
+    assert bench.log == []
+
+
+def test_events_are_raised_with_or_without_their_enables() -> None:
+    bench = LcdifBench()
+    assert bench.events == 0
+    bench.start().run(0)
+    assert bench.events == VSYNC
+    bench.run(ACTIVE)
+    assert (bench.events, bench.raised) == (VSYNC | DONE, [])
+    bench.write("CTRL1_SET", DONE << 4)
+    assert bench.raised == [True]
+    bench.write("CTRL1_CLR", DONE)
+    assert (bench.events, bench.raised) == (VSYNC, [True, False])
+    bench.write("CTRL1_SET", VSYNC << 4)
+    bench.write("CTRL1_TOG", VSYNC << 4)
+    assert bench.raised == [True, False, True, False]
+    bench.run(PERIOD)
+    assert bench.raised == [True, False, True, False, True]
+
+
+@pytest.mark.parametrize("enable", [VSYNC << 4, DONE << 4, UNDERFLOW << 4])
+def test_the_line_follows_the_enabled_event_alone(enable: int) -> None:
+    bench = LcdifBench()
+    bench.write("CTRL1_SET", enable)
+    bench.start(END - SIZE // 2, FIRST)
+    times: list[int] = []
+    for _ in range(20):
+        bench.run(BAND // 2)
+        if bench.raised == [True] and not times:
+            times.append(bench.clock.now)
+    first = {VSYNC << 4: BAND // 2, UNDERFLOW << 4: 5 * BAND, DONE << 4: ACTIVE}
+    assert times == [first[enable]]
+
+
+def test_an_aborted_fetch_starves_the_display_until_the_next_frame() -> None:
+    bench = LcdifBench()
+    bench.write("CTRL1_SET", UNDERFLOW << 4)
+    bench.start(END - SIZE // 2, SECOND_BUFFER)
+    bench.run(4 * BAND)
+    assert (bench.events & UNDERFLOW, bench.raised) == (0, [])
+    bench.run(BAND)
+    assert (bench.events & UNDERFLOW, bench.raised) == (UNDERFLOW, [True])
+    assert bench.read("BM_ERROR_STAT") == END
+    bench.run(3 * BAND)
+    record = bench.records[0]
+    assert (record.digest, record.size, bench.moved) == (None, SIZE // 2, (SIZE // 2, 0))
+    reason = f"engine: read of {SIZE // 8} bytes at {END:#x}: nothing answers there at iova {END:#x}"
+    assert (record.fault, record.ended) == (reason, ACTIVE)
+    assert (bench.events, bench.read("CUR_BUF")) == (VSYNC | DONE | UNDERFLOW, SECOND_BUFFER)
+    bench.write("CTRL1_CLR", UNDERFLOW)
+    bench.run(PERIOD)
+    assert (bench.records[1].digest, bench.records[1].fault) == (bench.digest(SECOND_BUFFER), None)
+    assert bench.events & UNDERFLOW == 0
+
+
+def test_a_frame_that_faults_at_once_is_empty_and_ends_on_time() -> None:
+    bench = LcdifBench().start(0x1000, FIRST)
+    bench.run(PERIOD + ACTIVE)
+    assert [(record.size, record.ended) for record in bench.records] == [(0, ACTIVE), (SIZE, PERIOD + ACTIVE)]
+    assert (bench.read("BM_ERROR_STAT"), bench.records[1].complete) == (0x1000, True)
+
+
+def test_clearing_run_stops_in_mid_frame() -> None:
+    bench = LcdifBench().start()
+    bench.run(3 * BAND)
+    bench.write("CTRL_CLR", RUN)
+    bench.run(3 * PERIOD)
+    assert [(record.fault, record.size, record.ended) for record in bench.records] == [
+        ("stopped", 3 * SIZE // 8, 3 * BAND)
+    ]
+    assert bench.events == VSYNC
+    bench.write("CTRL_SET", RUN)
+    bench.run(ACTIVE)
+    assert (bench.records[1].started, bench.records[1].complete) == (3 * BAND + 3 * PERIOD, True)
+
+
+def test_stopping_in_the_blanking_leaves_whole_frames_only() -> None:
+    bench = LcdifBench().start()
+    bench.run(ACTIVE + 1)
+    bench.write("CTRL_CLR", RUN)
+    bench.run(3 * PERIOD)
+    assert [record.complete for record in bench.records] == [True]
+
+
+def test_soft_reset_stops_the_frame_and_gates_the_clock() -> None:
+    bench = LcdifBench().start()
+    bench.run(BAND)
+    bench.write("CTRL_SET", SFTRST)
+    assert bench.read("CTRL") & (RUN | CLKGATE | SFTRST) == CLKGATE | SFTRST
+    bench.run(PERIOD)
+    assert [record.fault for record in bench.records] == ["stopped"]
+    bench.write("CTRL_SET", RUN)
+    bench.run(PERIOD)
+    assert len(bench.records) == 1
+    bench.write("CTRL_CLR", SFTRST)
+    bench.run(PERIOD)
+    assert len(bench.records) == 1
+    bench.write("CTRL_CLR", CLKGATE)
+    bench.write("CTRL_SET", RUN)
+    bench.run(PERIOD)
+    assert bench.records[1].complete
+
+
+def test_setting_run_twice_does_not_scan_twice() -> None:
+    bench = LcdifBench().start()
+    bench.write("CTRL_SET", RUN)
+    bench.run(PERIOD - 1)
+    assert (bench.moved, len(bench.records)) == ((SIZE, 0), 1)
+
+
+def test_a_display_without_an_interrupt_line_works() -> None:
+    bench = LcdifBench(irqs=0)
+    bench.write("CTRL1_SET", ENABLE_ALL)
+    bench.start().run(ACTIVE)
+    assert bench.events == VSYNC | DONE
+
+
+WRITES = st.one_of(
+    st.tuples(
+        st.sampled_from(["CTRL", "CTRL_CLR", "CTRL_SET"]), st.sampled_from([0x301, 0x1, SFTRST, CLKGATE])
+    ),
+    st.tuples(
+        st.just("TRANSFER_COUNT"), st.builds(lambda w, h: h << 16 | w, st.integers(0, 99), st.integers(0, 99))
+    ),
+    st.tuples(st.sampled_from(["CUR_BUF", "NEXT_BUF"]), st.integers(DRAM - 9, END)),
+    st.tuples(st.just("VDCTRL2"), st.integers(0, 99)),
+    st.tuples(st.sampled_from([r.name for r in TABLE.registers]), st.integers(0, 2**32 - 1)),
+)
+
+
+@settings(max_examples=150)
+@given(st.lists(st.tuples(WRITES, st.integers(0, 40_000)), max_size=30))
+def test_no_register_value_breaks_the_display(writes: list[tuple[tuple[str, int], int]]) -> None:
+    bench = LcdifBench(**{"assigned-clock-rates": 100 * CLOCK}).start()
+    for (name, value), pause in writes:
+        bench.write(name, value)
+        bench.run(pause)
+        for register in TABLE.registers:
+            assert 0 <= bench.read(register.name) < 1 << 32
+        control = bench.read("CTRL1")
+        level = bool(control & control >> 4 & (VSYNC | DONE | UNDERFLOW | OVERFLOW))
+        assert (bench.raised[-1] if bench.raised else False) is level
+    assert bench.moved[0] >= sum(record.size for record in bench.records)
+    assert bench.moved[1] == 0
