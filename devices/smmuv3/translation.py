@@ -28,6 +28,9 @@ from soc.mmu.walk import FaultKind, Leaves, Walker
 
 IMPLEMENTED_BITS = 40
 
+MOST_SPANS = 4096
+"""Ready-made answers kept; a guest that never asks twice shall not fill the host's memory."""
+
 _EVENT_OF = {
     FaultKind.TRANSLATION: EventId.F_TRANSLATION,
     FaultKind.ADDRESS_SIZE: EventId.F_ADDR_SIZE,
@@ -43,12 +46,12 @@ class StreamFault(SocError):
     """
 
     def __init__(
-        self, event: EventId, iova: Iova, record: bool = True, fetch: PhysAddr = PhysAddr(0)
+        self, event: EventId, iova: Iova, record: bool = True, fetch: PhysAddr | None = None
     ) -> None:
         self.event = event
         self.iova = iova
         self.record = record
-        self.fetch = fetch
+        self.fetch = PhysAddr(0) if fetch is None else fetch
         super().__init__(event.name)
 
 
@@ -97,12 +100,14 @@ class Translation:
             return span
         context = self._context(table, stream, iova)
         if context.walker is None:
-            if (iova + size - 1) >> IMPLEMENTED_BITS:
+            if _last(iova, size) >> IMPLEMENTED_BITS:
                 raise StreamFault(EventId.F_ADDR_SIZE, Iova(max(iova, 1 << IMPLEMENTED_BITS)))
             return PageSpan.linear(PhysAddr(iova), size)
         leaves = self._leaves(context.asid, context.walker, iova, size)
         self._raise_first_fault(leaves, context, iova, write)
         span = PageSpan.of(leaves.frames, iova & PAGE_MASK, size)
+        if len(self._spans) >= MOST_SPANS:
+            self._spans.clear()
         self._spans[key] = span
         return span
 
@@ -143,8 +148,7 @@ class Translation:
         kind = FaultKind(int(faults[index]))
         if kind is FaultKind.EXTERNAL_ABORT and context.walker is not None:
             # the range's first abort may be of a page that the IOTLB still held: ask for this one
-            fetch = context.walker.walk(at >> PAGE_SHIFT, 1).abort or PhysAddr(0)
-            raise StreamFault(EventId.F_WALK_EABT, at, fetch=fetch)
+            raise StreamFault(EventId.F_WALK_EABT, at, fetch=context.walker.walk(at >> PAGE_SHIFT, 1).abort)
         raise StreamFault(_EVENT_OF[kind], at, context.record)
 
     def _context(self, table: StreamTable, stream: int, iova: Iova) -> StreamContext:
@@ -184,6 +188,11 @@ class Translation:
 
 
 def _pages(iova: Iova, size: int) -> tuple[int, int]:
-    """First input page and number of pages of a byte range; an empty range is checked on one page."""
+    """First input page and number of pages of a byte range."""
     first = iova >> PAGE_SHIFT
-    return first, ((iova + max(size, 1) - 1) >> PAGE_SHIFT) - first + 1
+    return first, (_last(iova, size) >> PAGE_SHIFT) - first + 1
+
+
+def _last(iova: Iova, size: int) -> int:
+    """The last byte of a range; an empty range is checked on one byte."""
+    return iova + max(size, 1) - 1

@@ -215,7 +215,9 @@ class Kernel:
             self._burst, self._burst_at = 0, self.clock.now
         self._burst += 1
         if self._burst > STORM and self._irqchip:
-            self.log.warn(f"irq {hwirq}: nobody cared, {STORM} interrupts at one instant\nDisabling IRQ #{hwirq}")
+            self.log.warn(
+                f"irq {hwirq}: nobody cared, {STORM} interrupts at one instant\nDisabling IRQ #{hwirq}"
+            )
             self._irqchip.disable(self._specifiers[hwirq])
             self._burst = 0
 

@@ -67,6 +67,7 @@ def test_off_it_lets_everything_through_or_aborts_without_a_record(bench):
 
 def test_a_bypassed_stream_is_checked_against_the_output_size_only(bench):
     bench.stream(1 | 4 << 1)
+    assert bench.access(0, 0) == [(0, 0)]
     assert bench.access((1 << 40) - 4) == [((1 << 40) - 4, 4)]
     record = (0x11 | S, READ | CLASS_INPUT, 1 << 40, 0)
     assert bench.fault(1 << 40) == [record]

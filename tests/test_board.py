@@ -1,0 +1,253 @@
+"""From a tree to a machine: what is built, how it is wired, and what a bad board is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+from typing import ClassVar
+
+import pytest
+
+from devices.catalogue import models
+from soc.board import Machine
+from soc.device import Model, Slot
+from soc.devicetree.tree import load_board
+from soc.errors import BadInput
+from soc.irq import IrqLine
+from soc.memory.dram import PageSpan
+
+REHEARSAL = Path(__file__).parents[1] / "configs/boards/rehearsal.yaml"
+
+BUILT: list[str] = []
+
+
+class Registers:
+    def read(self, offset: int, size: int) -> int:
+        return offset
+
+    def write(self, offset: int, size: int, value: int) -> None:
+        pass
+
+
+class Part:
+    """A model with `windows` register blocks that notes when it is built."""
+
+    compatible: ClassVar[tuple[str, ...]] = ("test,part",)
+    tables: ClassVar[tuple[()]] = ()
+    windows: ClassVar[int] = 1
+
+    def __init__(self, slot: Slot) -> None:
+        BUILT.append(slot.node.name)
+        self.slot = slot
+        self.targets = tuple(Registers() for _ in range(self.windows))
+
+
+class TwoWindows(Part):
+    windows = 2
+
+
+class Controller(Part):
+    """Interrupt lines that are an even number."""
+
+    windows = 0
+
+    def __init__(self, slot: Slot) -> None:
+        super().__init__(slot)
+        self.cpu_irq = IrqLine("cpu")
+
+    def input(self, specifier: tuple[int, ...]):
+        if specifier[0] % 2:
+            raise ValueError("only even lines lead anywhere")
+        return lambda level: self.cpu_irq.set(level)
+
+
+class Iommu(Part):
+    windows = 0
+
+    def translate(self, stream: int, iova: int, size: int, write: bool) -> PageSpan:
+        return PageSpan.linear(iova + 0x1000 * stream, size)
+
+    def peek(self, stream: int, iova: int, size: int) -> PageSpan:
+        return self.translate(stream, iova, size, False)
+
+
+CATALOGUE: dict[str, type[Model]] = {
+    "test,part": Part,
+    "test,two": TwoWindows,
+    "test,intc": Controller,
+    "test,iommu": Iommu,
+}
+
+BOARD = """\
+'#address-cells': 2
+'#size-cells': 2
+memory@80000000: {device_type: memory, reg: [[0x80000000, 64K]]}
+soc:
+  compatible: simple-bus
+  '#address-cells': 2
+  '#size-cells': 2
+  ranges: true
+"""
+
+
+@pytest.fixture
+def build(tmp_path):
+    """A machine from lines under `soc`."""
+    BUILT.clear()
+    machines = []
+
+    def build(text: str) -> Machine:
+        file = tmp_path / "board.yaml"
+        lines = "".join(f"  {line}\n" for line in dedent(text).splitlines())
+        file.write_text(BOARD + lines, encoding="utf-8")
+        machines.append(Machine(load_board(file), CATALOGUE))
+        return machines[-1]
+
+    yield build
+    for machine in machines:
+        machine.close()
+
+
+def complaint(build, text: str) -> str:
+    with pytest.raises(BadInput) as caught:
+        build(text)
+    assert caught.value.where is not None
+    return f"{caught.value.where.line}: {caught.value.problem}"
+
+
+def test_iommus_come_first_then_interrupt_controllers_then_the_rest(build):
+    machine = build("""\
+        b@2000: {compatible: test,part, reg: [[0x2000, 16]], iommus: [["&mmu", 3]]}
+        a@1000: {compatible: [test,unknown, test,part], reg: [[0x1000, 16]]}
+        off@5000: {compatible: test,part, reg: [[0x5000, 16]], status: disabled}
+        other@6000: {compatible: test,unknown, reg: [[0x6000, 16]]}
+        intc: &intc {compatible: test,intc, interrupt-controller: true, '#interrupt-cells': 1}
+        mmu: &mmu {compatible: test,iommu, '#iommu-cells': 1}
+        """)
+    assert BUILT == ["mmu", "intc", "b@2000", "a@1000"]
+    assert [window.name for window in machine.bus.windows] == ["a@1000", "b@2000"]
+    assert machine.bus.master("cpu").read(0x2004, 4) == 4
+    part = machine.model("/soc/b@2000")
+    assert isinstance(part, Part)
+    assert part.slot.dma.span(0x8000_0000, 4, False).address == 0x8000_3000
+    alone = machine.model("/soc/a@1000")
+    assert isinstance(alone, Part)
+    assert alone.slot.dma.iommu is None
+    assert [type(model) for model in machine.find(Controller)] == [Controller]
+    with pytest.raises(BadInput, match="the board has no modelled node '/soc/other@6000'"):
+        machine.model("/soc/other@6000")
+
+
+def test_interrupts_go_where_the_tree_says_by_name(build):
+    machine = build("""\
+        intc: &intc {compatible: test,intc, interrupt-controller: true, '#interrupt-cells': 1}
+        a@1000:
+          compatible: test,part
+          reg: [[0x1000, 16]]
+          interrupt-parent: *intc
+          interrupts: [[2], [4]]
+          interrupt-names: [done, error]
+        """)
+    part, controller = machine.model("/soc/a@1000"), machine.model("/soc/intc")
+    assert isinstance(part, Part)
+    assert isinstance(controller, Controller)
+    assert [line.name for line in part.slot.irqs] == ["a@1000.0", "a@1000.1"]
+    assert part.slot.irq("error") is part.slot.irqs[1]
+    part.slot.irq("error").set(True)
+    assert controller.cpu_irq.level
+    nowhere = part.slot.irq("missing")
+    assert nowhere.name == "a@1000.missing (not connected)"
+    nowhere.pulse()
+
+
+def test_what_a_bad_board_is_told(build):
+    assert complaint(build, "a@1000: {compatible: test,two, reg: [[0x1000, 16]]}") == (
+        "9: /soc/a@1000: its model needs 2 reg entries, it has 1"
+    )
+    text = """\
+        mmu: &mmu {compatible: test,unknown, '#iommu-cells': 1}
+        a@1000: {compatible: test,part, reg: [[0x1000, 16]], iommus: [[*mmu, 3]]}
+        """
+    assert complaint(build, text) == "10: /soc/a@1000: iommus names /soc/mmu, which has no model"
+    text = """\
+        intc: &intc {compatible: test,KIND, interrupt-controller: true, '#interrupt-cells': 1}
+        a@1000: {compatible: test,part, reg: [[0x1000, 16]], interrupt-parent: *intc, interrupts: [[3]]}
+        """
+    assert complaint(build, text.replace("KIND", "unknown")) == (
+        "10: /soc/a@1000: /soc/intc is not a modelled interrupt controller"
+    )
+    assert complaint(build, text.replace("KIND", "intc")) == (
+        "10: /soc/a@1000: interrupt [3]: only even lines lead anywhere"
+    )
+
+
+def test_remarks_of_the_hardware_carry_time_and_name(build):
+    machine = build("a@1000: {compatible: test,part, reg: [[0x1000, 16]]}")
+    machine.clock.advance(1_234_567_000)
+    part = machine.model("/soc/a@1000")
+    assert isinstance(part, Part)
+    part.slot.log("hello")
+    assert machine.log == ["[    1.234567] a@1000: hello"]
+
+
+# --- running ----------------------------------------------------------------
+
+
+class Sleeper:
+    """A processor that only waits, or stops at its third turn."""
+
+    def __init__(self, machine: Machine, stop_at: int = -1) -> None:
+        self.machine = machine
+        self.stop_at = stop_at
+        self.turns: list[int] = []
+
+    def set_irq(self, level: bool) -> None:
+        pass
+
+    def run(self, until: int) -> object:
+        self.turns.append(until)
+        self.machine.clock.advance(until)
+        return "powered off" if len(self.turns) == self.stop_at else None
+
+
+def test_a_run_goes_from_event_to_event(build):
+    machine, ran = build("a@1000: {compatible: test,part, reg: [[0x1000, 16]]}"), []
+    with pytest.raises(RuntimeError, match="the machine has no processor"):
+        machine.run(10, lambda: False)
+    processor = Sleeper(machine)
+    machine.attach_processor(processor)
+    for when in (0, 30, 10, 100):
+        machine.clock.at(when, lambda when=when: ran.append((when, machine.clock.now)))
+    assert machine.run(50, lambda: False) is None
+    assert processor.turns == [10, 30, 50]
+    assert ran == [(0, 0), (10, 10), (30, 30)]
+    assert machine.clock.now == 50
+
+
+def test_a_run_ends_when_told_or_when_the_processor_stops(build):
+    machine = build("a@1000: {compatible: test,part, reg: [[0x1000, 16]]}")
+    machine.attach_processor(Sleeper(machine, stop_at=2))
+    machine.clock.at(10, lambda: None)
+    assert machine.run(50, lambda: machine.clock.now >= 10) is None
+    assert machine.clock.now == 10
+    assert machine.run(50, lambda: False) == "powered off"
+
+
+def test_the_rehearsal_board():
+    machine = Machine(load_board(REHEARSAL), models())
+    assert [(bank.base, bank.size) for bank in machine.dram.banks] == [(0x8000_0000, 1 << 30)]
+    assert [window.name for window in machine.bus.windows] == [
+        "iommu@2b400000",
+        "serial@30860000",
+        "lcdif@32e00000",
+        "camera@32e20000",
+        "interrupt-controller@38801000",
+        "interrupt-controller@38801000",
+    ]
+    ports = {path.rsplit("/", 1)[1]: machine._slots[path].dma for path in machine.models}
+    assert {name: port.stream for name, port in ports.items() if port.iommu} == {
+        "lcdif@32e00000": 0x10,
+        "camera@32e20000": 0x11,
+    }
+    assert machine.log == []
+    machine.close()
