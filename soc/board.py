@@ -106,7 +106,7 @@ class Machine:
     def _build(self, node: Node) -> None:
         kind = self._kind(node)
         assert kind is not None
-        master = self.bus.master(node.name)
+        master = self.bus.master(self._master_name(node))
         irqs = tuple(IrqLine(f"{node.name}.{index}") for index in range(len(node.interrupts)))
         slot = Slot(node, self.clock, self.bus, irqs, master, self._dma_port(node), self._log_for(node))
         model = kind(slot)
@@ -120,8 +120,13 @@ class Machine:
             self.bus.attach(Window(PhysAddr(reg.address), reg.size, target, node.name))
         self.models[node.path] = model
 
+    def _master_name(self, node: Node) -> str:
+        """The node's name; its path where another node has the same name."""
+        namesakes = [other for other in self.tree.walk() if other.name == node.name]
+        return node.name if len(namesakes) == 1 else node.path
+
     def _dma_port(self, node: Node) -> DmaPort:
-        master = self.bus.master(node.name)
+        master = self.bus.master(self._master_name(node))
         for entry in node.phandles("iommus", "#iommu-cells"):
             iommu = self.models.get(entry.node.path)
             if iommu is None:

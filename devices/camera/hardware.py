@@ -60,7 +60,7 @@ class Camera:
 
     def __init__(self, slot: Slot) -> None:
         self._slot = slot
-        self.frames = FrameRecorder(slot.node.name, slot.clock)
+        self.frames = FrameRecorder(slot.master.name, slot.clock)
         self.regs = RegisterFile(TABLE, slot.log)
         self.targets: tuple[Target, ...] = (self.regs,)
         self._queue: deque[Buffer] = deque()

@@ -65,7 +65,7 @@ class Lcdif:
         self._pixel_clock = (
             slot.node.number("assigned-clock-rates", DEFAULT_PIXEL_CLOCK) or DEFAULT_PIXEL_CLOCK
         )
-        self.frames = FrameRecorder(slot.node.name, slot.clock)
+        self.frames = FrameRecorder(slot.master.name, slot.clock)
         self.regs = RegisterFile(TABLE, slot.log)
         self.targets: tuple[Target, ...] = (self.regs,)
         self._mode = Timing()

@@ -4,7 +4,7 @@ Source: ARM IHI 0070. A command is carried out as soon as software moves
 CMDQ_PROD; an event is written before the faulting transfer returns.
 
 Not modelled: two-level stream tables, stage 2, substreams, TTB1, 16 and 64 KiB
-granules, stalls, CD.A = 0 (reads as zero), PRI, ATS, MSIs, secure state, HTTU, ECMDQ.
+granules, stalls, PRI, ATS, MSIs, secure state, HTTU, ECMDQ.
 """
 
 from __future__ import annotations

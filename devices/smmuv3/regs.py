@@ -32,11 +32,11 @@ _IDR0 = (
     Field("CD2L", 19),
     Field("TTENDIAN", 21, 2, "2: little endian"),
     Field("STALL_MODEL", 24, 2, "1: faults terminate"),
+    Field("TERM_MODEL", 26, doc="1: a terminated access always aborts, CD.A must be 1"),
     Field("ST_LEVEL", 27, 2, "0: linear stream table only"),
 )
-_IDR0_RESET = (
-    1 << 1 | TTF_AARCH64 << 2 | 1 << 4 | 1 << 12 | TTENDIAN_LITTLE << 21 | STALL_MODEL_TERMINATE_ONLY << 24
-)
+_IDR0_RESET = 1 << 1 | TTF_AARCH64 << 2 | 1 << 4 | 1 << 12 | TTENDIAN_LITTLE << 21
+_IDR0_RESET |= STALL_MODEL_TERMINATE_ONLY << 24 | 1 << 26
 
 _IDR1 = (
     Field("SIDSIZE", 0, 6, "bits of a stream id"),

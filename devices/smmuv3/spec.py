@@ -121,7 +121,7 @@ class ContextDescriptor:
 
     def usable(self, implemented_bits: int) -> bool:
         """Whether every field in use has a value this implementation supports (else C_BAD_CD)."""
-        if not self.valid or not self.aarch64 or self.stall or self.hardware_update:
+        if not self.valid or not self.aarch64 or self.stall or self.hardware_update or not self.abort:
             return False
         if self.ttb0_disabled:
             return True

@@ -4,14 +4,15 @@ Through the IOMMU when the device has a domain, else by physical address.
 Source: kernel/dma/{mapping,direct}.c, drivers/iommu/dma-iommu.c; SEMANTICS 6.1, 6.3, 6.4.
 
 Not modelled: swiotlb (an address beyond the device's mask fails), coherent
-allocations, cache maintenance, dma-ranges.
+allocations, cache maintenance, dma-ranges, padding that keeps an entry off a
+segment boundary.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from soc.address import PAGE_MASK, PAGE_SHIFT, Iova
+from soc.address import PAGE_MASK, Iova
 from soc.kernel.device import Device
 from soc.kernel.errors import KernelError
 from soc.kernel.scatterlist import DmaDirection, Ints, SgTable
@@ -39,7 +40,7 @@ def dma_map_sgtable(device: Device, sgt: SgTable, direction: DmaDirection, what:
     iova = device.iommu_domain.map(
         sgt.frames(), direction, device.name, what, kernel.clock.now, device.dma_mask
     )
-    sgt.dma_address, sgt.dma_length = _segments(iova, sgt.size, device)
+    sgt.dma_address, sgt.dma_length = _segments(iova, sgt.lengths, device)
 
 
 def dma_unmap_sgtable(device: Device, sgt: SgTable, direction: DmaDirection) -> None:
@@ -62,12 +63,18 @@ def _direct(device: Device, sgt: SgTable) -> None:
     sgt.dma_address, sgt.dma_length = sgt.starts.copy(), sgt.lengths.copy()
 
 
-def _segments(iova: Iova, size: int, device: Device) -> tuple[Ints, Ints]:
-    """One IOVA range cut by the device's segment size and boundary, both whole pages here."""
-    step = device.max_segment_size >> PAGE_SHIFT << PAGE_SHIFT
-    boundary = device.segment_boundary + 1
-    cuts = {iova, iova + size}
-    cuts.update(range(iova + step, iova + size, step))
-    cuts.update(range(-(-(iova + 1) // boundary) * boundary, iova + size, boundary))
-    edges = np.array(sorted(cuts), dtype=np.int64)
-    return edges[:-1], np.diff(edges)
+def _segments(iova: Iova, lengths: Ints, device: Device) -> tuple[Ints, Ints]:
+    """One IOVA range as few segments: neighbours are joined as the device allows, none is ever split."""
+    size, largest, boundary = int(lengths.sum()), device.max_segment_size, device.segment_boundary + 1
+    if size <= largest and iova // boundary == (iova + size - 1) // boundary:
+        return np.array([iova], dtype=np.int64), np.array([size], dtype=np.int64)
+    starts, ends, at = [int(iova)], [int(iova)], int(iova)
+    for length in lengths.tolist():
+        joined = at + length - starts[-1] <= largest and starts[-1] // boundary == (at + length - 1) // boundary
+        if at > starts[-1] and not joined:
+            starts.append(at)
+            ends.append(at)
+        at += length
+        ends[-1] = at
+    addresses = np.array(starts, dtype=np.int64)
+    return addresses, np.array(ends, dtype=np.int64) - addresses

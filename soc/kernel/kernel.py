@@ -102,6 +102,9 @@ class Kernel:
                 device.driver.remove()
                 device.driver = None
         self.devices.clear()
+        for domain in set(self._domains.values()):
+            domain.table.free_all()
+        self._domains.clear()
 
     def _match(self, node: Node) -> type[Driver] | None:
         for compatible in node.compatible:

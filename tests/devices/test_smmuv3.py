@@ -129,6 +129,7 @@ def test_the_context_descriptor_is_not_in_memory(bench):
         context_descriptor(flip=1 << 15),
         context_descriptor(flip=1 << 43),
         context_descriptor(flip=1 << 44),
+        context_descriptor(flip=1 << 46),
         context_descriptor(t0sz=15),
         context_descriptor(t0sz=40),
         context_descriptor(table=1 << 40),

@@ -38,7 +38,7 @@ def test_bring_up_leaves_it_translating_and_silent(board):
     assert register(board, "IRQ_CTRL") == 1 | 4
     assert register(board, "CMDQ_PROD") == register(board, "CMDQ_CONS") != 0
     assert register(board, "GERROR") == register(board, "EVENTQ_PROD") == 0
-    assert f"{PREFIX} ias 39-bit, oas 40-bit (features 0x0140101a)" in board.log()
+    assert f"{PREFIX} ias 39-bit, oas 40-bit (features 0x0540101a)" in board.log()
 
 
 def test_an_event_reaches_the_log_as_linux_prints_it(board):

@@ -81,9 +81,17 @@ def test_segments_obey_the_device(runs, max_segment, boundary):
     assert segments[0][0] == base
     assert sum(length for _, length in segments) == sum(runs) * PAGE
     assert all(start + length == after for (start, length), (after, _) in pairwise(segments))
+    assert sgt.nents <= sgt.orig_nents
+    edges = {base + sum(runs[:n]) * PAGE for n in range(len(runs) + 1)}
+    assert {start for start, _ in segments} <= edges, "an entry was split"
     for start, length in segments:
-        assert 0 < length <= max_segment
-        assert start & ~boundary == (start + length - 1) & ~boundary
+        entries = sum(start < edge < start + length for edge in edges) + 1
+        within = length <= max_segment and start & ~boundary == (start + length - 1) & ~boundary
+        assert within or entries == 1
+    for start, length in segments[:-1]:
+        first_of_more = min(edge for edge in edges if edge > start + length) - start
+        joined = first_of_more <= max_segment and start & ~boundary == (start + first_of_more - 1) & ~boundary
+        assert not joined, "neighbours that the device could take as one were not joined"
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,8 @@
 #define SMMUV3_IDR0_TTENDIAN_MASK             0x00600000
 #define SMMUV3_IDR0_STALL_MODEL_SHIFT         24 /* 1: faults terminate */
 #define SMMUV3_IDR0_STALL_MODEL_MASK          0x03000000
+#define SMMUV3_IDR0_TERM_MODEL_SHIFT          26 /* 1: a terminated access always aborts, CD.A must be 1 */
+#define SMMUV3_IDR0_TERM_MODEL_MASK           0x04000000
 #define SMMUV3_IDR0_ST_LEVEL_SHIFT            27 /* 0: linear stream table only */
 #define SMMUV3_IDR0_ST_LEVEL_MASK             0x18000000
 #define SMMUV3_IDR1                           0x00004 /* ro: Sizes */
