@@ -68,13 +68,12 @@ def _segments(iova: Iova, lengths: Ints, device: Device) -> tuple[Ints, Ints]:
     size, largest, boundary = int(lengths.sum()), device.max_segment_size, device.segment_boundary + 1
     if size <= largest and iova // boundary == (iova + size - 1) // boundary:
         return np.array([iova], dtype=np.int64), np.array([size], dtype=np.int64)
-    starts, ends, at = [int(iova)], [int(iova)], int(iova)
+    starts = [int(iova)]
+    at = int(iova)
     for length in lengths.tolist():
-        joined = at + length - starts[-1] <= largest and starts[-1] // boundary == (at + length - 1) // boundary
-        if at > starts[-1] and not joined:
+        fits = at + length - starts[-1] <= largest
+        if at > starts[-1] and not (fits and starts[-1] // boundary == (at + length - 1) // boundary):
             starts.append(at)
-            ends.append(at)
         at += length
-        ends[-1] = at
     addresses = np.array(starts, dtype=np.int64)
-    return addresses, np.array(ends, dtype=np.int64) - addresses
+    return addresses, np.diff(addresses, append=at)

@@ -134,7 +134,7 @@ def test_the_context_descriptor_is_not_in_memory(bench):
         context_descriptor(t0sz=40),
         context_descriptor(table=1 << 40),
     ],
-    ids=["V", "AA64", "64K", "16K", "ENDI", "HA", "S", "T0SZ 15", "T0SZ 40", "TTB0"],
+    ids=["V", "AA64", "64K", "16K", "ENDI", "HA", "S", "A", "T0SZ 15", "T0SZ 40", "TTB0"],
 )
 def test_a_bad_context_descriptor(bench, context):
     bench.stage1(context)
