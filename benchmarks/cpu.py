@@ -21,8 +21,8 @@ from soc.bus import Bus, Window
 from soc.clock import Clock
 from soc.cpu.core import Cpu
 from soc.cpu.image import flat_image
-from soc.cpu.stop import StopReason
 from soc.memory.dram import Bank, Dram
+from soc.processor import StopReason
 from soc.registers import Register, RegisterFile, RegisterTable
 
 BASE = 0x8000_0000

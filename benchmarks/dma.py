@@ -15,7 +15,7 @@ from soc.board import Machine
 from soc.devicetree.tree import load_board
 from soc.kernel.kernel import Kernel
 from soc.kernel.scatterlist import DmaDirection
-from soc.kernel.video import PictureFormat
+from soc.picture import PictureFormat
 
 PICTURE = PictureFormat(1920, 1080, "XRGB8888")
 FRAMES = 10

@@ -8,32 +8,22 @@ translator, then interrupt controllers, then the rest in tree order.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol, cast
+from typing import cast
 
-from soc.address import PhysAddr
+from soc.address import PhysAddr, human_size
 from soc.bus import Bus, Window
 from soc.clock import Clock
 from soc.device import InterruptController, Model, Slot
+from soc.devicetree.reserved import MemoryRange
 from soc.devicetree.tree import Node, Tree
 from soc.errors import BadInput
 from soc.iommu.port import DmaPort, Translator
 from soc.irq import IrqLine
 from soc.memory.dram import Bank, Dram
+from soc.processor import Processor, StopReason
 
 Catalogue = Mapping[str, type[Model]]
 """Hardware models by compatible string."""
-
-
-class Processor(Protocol):
-    """Whatever executes software on the machine: a CPU core or the kernel model."""
-
-    def set_irq(self, level: bool) -> None:
-        """The level of its interrupt input."""
-        ...
-
-    def run(self, until: int) -> object:
-        """Execute until virtual time `until` at most; None means it only waits."""
-        ...
 
 
 class Machine:
@@ -42,7 +32,7 @@ class Machine:
     def __init__(self, tree: Tree, catalogue: Catalogue) -> None:
         self.tree = tree
         self.clock = Clock()
-        self.dram = Dram([Bank(memory.base, memory.size) for memory in tree.memory])
+        self.dram = Dram([_bank(memory) for memory in tree.memory])
         self.bus = Bus(self.dram)
         self.models: dict[str, Model] = {}
         self.log: list[str] = []
@@ -54,10 +44,6 @@ class Machine:
             self._build(node)
         for node in nodes:
             self._wire_interrupts(node)
-
-    def find(self, kind: type) -> list[object]:
-        """Every model that is an instance of `kind`, in tree order."""
-        return [model for model in self.models.values() if isinstance(model, kind)]
 
     def model(self, path_or_label: str) -> Model:
         """The model of one node. BadInput if the board has no such node or no model for it."""
@@ -75,7 +61,7 @@ class Machine:
             if isinstance(model, InterruptController):
                 model.cpu_irq.connect(processor.set_irq)
 
-    def run(self, until: int, stop: Callable[[], bool]) -> object:
+    def run(self, until: int, stop: Callable[[], bool]) -> StopReason | None:
         """Run to virtual time `until` (ns), until `stop()` or until the processor stops.
 
         Returns what made the processor stop, or None.
@@ -91,7 +77,7 @@ class Machine:
         return None
 
     def close(self) -> None:
-        """Give the DRAM back to the host."""
+        """Close the banks' memfds; the host has the memory back when the last array on it is gone."""
         for bank in self.dram.banks:
             bank.close()
 
@@ -116,8 +102,18 @@ class Machine:
                 f"{node.path}: its model needs {len(model.targets)} reg entries, it has {len(node.reg)}",
                 node.where,
             )
+        for reg, table in zip(node.reg, model.tables, strict=False):
+            if reg.size < table.span:
+                raise BadInput(
+                    f"reg of {node.path} is {human_size(reg.size)}, "
+                    f"its registers need {human_size(table.span)}",
+                    node.where,
+                )
         for reg, target in zip(node.reg, model.targets, strict=False):
-            self.bus.attach(Window(PhysAddr(reg.address), reg.size, target, node.name))
+            try:
+                self.bus.attach(Window(PhysAddr(reg.address), reg.size, target, node.name))
+            except ValueError as error:
+                raise BadInput(f"{node.path}: {error}", node.where) from error
         self.models[node.path] = model
 
     def _master_name(self, node: Node) -> str:
@@ -156,6 +152,17 @@ class Machine:
 
     def _log_for(self, node: Node) -> Callable[[str], None]:
         return lambda text: self.log.append(f"[{self.clock.now / 1e9:12.6f}] {node.name}: {text}")
+
+
+def _bank(memory: MemoryRange) -> Bank:
+    """BadInput if this host has no room for it."""
+    try:
+        return Bank(memory.base, memory.size)
+    except OSError as error:
+        raise BadInput(
+            f"{memory.node.path}: this host cannot give {human_size(memory.size)} of DRAM: {error.strerror}",
+            memory.node.where,
+        ) from error
 
 
 def _build_order(node: Node) -> int:

@@ -110,11 +110,13 @@ class Master:
         self.write_span(PageSpan.linear(address, size), data)
 
     def read_span(self, span: PageSpan) -> Bytes:
-        """Bulk read of DRAM; a view when contiguous. BusError outside DRAM."""
+        """Bulk read of DRAM, read-only; a view when contiguous. BusError outside DRAM."""
         if not self.bus.dram.holds(span):
             raise BusError(span.address, span.size, "read", self.name)
         self.traffic.count(span, write=False)
-        return self.bus.dram.read(span)
+        data = self.bus.dram.read(span).view()
+        data.flags.writeable = False  # a write through it would be in nobody's books
+        return data
 
     def write_span(self, span: PageSpan, data: Bytes) -> None:
         """Bulk write of `data` (span.size bytes). BusError outside DRAM."""

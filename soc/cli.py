@@ -1,6 +1,7 @@
 """The command `soc`.
 
-Exit status: 0 what was asked for held, 1 it did not, 2 bad input (one line on stderr).
+Exit status: 0 what was asked for held, 1 it did not, 2 it could not be asked: bad input,
+or something no model could go on with. 2 comes with one line on stderr, never a traceback.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from devices.catalogue import drivers_by_compatible, models, tables
 from soc import __version__
 from soc.devicetree.report import board_report
 from soc.devicetree.tree import load_board
-from soc.errors import BadInput
+from soc.errors import BadInput, SocError
 from soc.guest import CORE_MODELS
 from soc.regdoc import markdown
 from soc.report.summary import summary
@@ -35,8 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         status: int = options.command(options)
-    except BadInput as error:
+    except SocError as error:
         print(f"soc: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except MemoryError:
+        print("soc: this host has too little memory for the board", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         print("soc: interrupted", file=sys.stderr)

@@ -56,6 +56,9 @@ class FrameRecord:
         return distinct
 
 
+STOPPED = "stopped"
+"""The `fault` of a frame that ended because software stopped its engine."""
+
 Listener = Callable[[FrameRecord], None]
 
 

@@ -5,26 +5,47 @@ from __future__ import annotations
 from soc.board import Machine
 from soc.cpu.core import TIMER_FREQUENCY, Cpu
 from soc.cpu.image import Image
-from soc.cpu.stop import StopReason
+from soc.cpu.psci import CALLS, Conduit
+from soc.devicetree.tree import Node, Tree
+from soc.errors import BadInput
+from soc.processor import StopReason
 
-CORE_MODELS = {"arm,cortex-a72": "Cpu", "arm,armv8-timer": "GenericTimer", "arm,psci-1.0": "Psci"}
+CORE = "arm,cortex-a72"
+TIMER = "arm,armv8-timer"
+PSCI = ("arm,psci-1.0", "arm,psci-0.2")
+
+CORE_MODELS = {CORE: "Cpu", TIMER: "GenericTimer", **dict.fromkeys(PSCI, "Psci")}
 """Nodes that are parts of the core rather than devices on the bus, and what models them."""
 
-TIMER = "arm,armv8-timer"
 PHYSICAL, VIRTUAL = 1, 2
 """Places of the two timers of this core among the node's interrupts (binding arm,arch_timer)."""
 
 
 class Guest:
-    """The processor of a machine that runs real software, with `image` loaded and x0.. = `arguments`."""
+    """The processor of a machine that runs real software, with `image` loaded and x0.. = `arguments`.
+
+    It has what the board's nodes say: without one for PSCI its calls are UNDEFINED,
+    without one for the timer the system counter stands still and CNTFRQ_EL0 is 0.
+    BadInput for a board without a core, or with a PSCI `method` that does not exist.
+    """
 
     def __init__(self, machine: Machine, image: Image, arguments: tuple[int, ...]) -> None:
         self._machine = machine
-        frequency = self._timer_frequency()
-        self.cpu = Cpu(machine.bus, machine.clock, machine.log.append, timer_frequency=frequency)
+        tree = machine.tree
+        if not tree.compatible(CORE):
+            raise BadInput(f"the board has no enabled {CORE} to run firmware on", tree.root.where)
+        timer = next(iter(tree.compatible(TIMER)), None)
+        self.cpu = Cpu(
+            machine.bus,
+            machine.clock,
+            machine.log.append,
+            timer_frequency=timer.number("clock-frequency", TIMER_FREQUENCY) if timer else 0,
+            psci=_conduit(tree),
+        )
         self.cpu.load(image)
         self.cpu.reset(image.entry, *arguments)
-        self._wire_timer()
+        if timer is not None:
+            self._wire_timer(timer)
         machine.attach_processor(self)
 
     def set_irq(self, level: bool) -> None:
@@ -45,19 +66,22 @@ class Guest:
         event = self._machine.clock.next_event()
         self._machine.clock.advance(until if event is None else min(event, until))
 
-    def _timer_frequency(self) -> int:
-        for node in self._machine.tree.compatible(TIMER):
-            return node.number("clock-frequency", TIMER_FREQUENCY)
-        return TIMER_FREQUENCY
+    def _wire_timer(self, node: Node) -> None:
+        for index, line in (
+            (PHYSICAL, self.cpu.timer.physical_irq),
+            (VIRTUAL, self.cpu.timer.virtual_irq),
+        ):
+            if index < len(node.interrupts):
+                interrupt = node.interrupts[index]
+                line.connect(self._machine.interrupt_input(node, interrupt.controller, interrupt.specifier))
 
-    def _wire_timer(self) -> None:
-        for node in self._machine.tree.compatible(TIMER):
-            for index, line in (
-                (PHYSICAL, self.cpu.timer.physical_irq),
-                (VIRTUAL, self.cpu.timer.virtual_irq),
-            ):
-                if index < len(node.interrupts):
-                    interrupt = node.interrupts[index]
-                    line.connect(
-                        self._machine.interrupt_input(node, interrupt.controller, interrupt.specifier)
-                    )
+
+def _conduit(tree: Tree) -> Conduit | None:
+    """By which instruction the board's PSCI is called; None without PSCI."""
+    for node in tree.compatible(*PSCI):
+        found = node.strings("method")
+        for conduit in CALLS.values():
+            if found == (conduit,):
+                return conduit
+        raise BadInput(f"method of {node.path} must be hvc or smc", node.where)
+    return None

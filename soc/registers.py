@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 
 Reader = Callable[..., int]
 Writer = Callable[..., None]
@@ -117,6 +118,10 @@ class RegisterTable:
         register = self._by_name[name]
         return register.offset + index * register.size
 
+    def mask(self, name: str, *fields: str) -> int:
+        """The bits of these fields of register `name`. KeyError for a field it does not have."""
+        return reduce(or_, (self._by_name[name].field(field).mask for field in fields), 0)
+
 
 class RegisterFile:
     """The live registers of one block; a bus target.
@@ -171,6 +176,11 @@ class RegisterFile:
 
     def field(self, name: str, field: str) -> int:
         return self.table[name].field(field).get(self.get(name))
+
+    def reset(self) -> None:
+        """Every register back to its reset value, as hardware does it: no writer is called."""
+        for offset, (register, _) in self._place.items():
+            self._store(offset, register.reset)
 
     def dump(self) -> list[str]:
         """Every non-zero register with its fields, for people."""

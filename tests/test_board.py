@@ -15,6 +15,8 @@ from soc.devicetree.tree import load_board
 from soc.errors import BadInput
 from soc.irq import IrqLine
 from soc.memory.dram import PageSpan
+from soc.processor import StopReason
+from soc.registers import Register, RegisterTable
 
 REHEARSAL = Path(__file__).parents[1] / "configs/boards/rehearsal.yaml"
 
@@ -46,6 +48,12 @@ class TwoWindows(Part):
     windows = 2
 
 
+class Small(Part):
+    """Its registers take 32 bytes."""
+
+    tables = (RegisterTable("small", 0x20, "this file", [Register(0x1C, "LAST", "rw", "the last")]),)
+
+
 class Controller(Part):
     """Interrupt lines that are an even number."""
 
@@ -74,6 +82,7 @@ class Iommu(Part):
 CATALOGUE: dict[str, type[Model]] = {
     "test,part": Part,
     "test,two": TwoWindows,
+    "test,small": Small,
     "test,intc": Controller,
     "test,iommu": Iommu,
 }
@@ -133,7 +142,7 @@ def test_iommus_come_first_then_interrupt_controllers_then_the_rest(build):
     alone = machine.model("/soc/a@1000")
     assert isinstance(alone, Part)
     assert alone.slot.dma.iommu is None
-    assert [type(model) for model in machine.find(Controller)] == [Controller]
+    assert [type(model) for model in machine.models.values()] == [Iommu, Controller, Part, Part]
     with pytest.raises(BadInput, match="the board has no modelled node '/soc/other@6000'"):
         machine.model("/soc/other@6000")
 
@@ -181,6 +190,34 @@ def test_what_a_bad_board_is_told(build):
     )
 
 
+def test_a_window_must_hold_its_registers(build):
+    assert build("a@1000: {compatible: test,small, reg: [[0x1000, 32]]}").models
+    assert complaint(build, "a@1000: {compatible: test,small, reg: [[0x1000, 16]]}") == (
+        "9: reg of /soc/a@1000 is 16 B, its registers need 32 B"
+    )
+
+
+def test_two_models_cannot_answer_at_one_address(build):
+    text = """\
+        a@1000:
+          compatible: ["test,part", simple-bus]
+          reg: [[0x1000, 32]]
+          ranges: true
+          b@1010: {compatible: test,part, reg: [[0x1010, 16]]}
+        """
+    assert complaint(build, text) == "13: /soc/a@1000/b@1010: b@1010 overlaps a@1000"
+
+
+def test_memory_that_no_host_has(tmp_path):
+    file = tmp_path / "board.yaml"
+    file.write_text(BOARD.replace("64K", "200000G"), encoding="utf-8")
+    with pytest.raises(BadInput) as caught:
+        Machine(load_board(file), {})
+    assert str(caught.value) == (
+        f"{file}:3: /memory@80000000: this host cannot give 200000 GiB of DRAM: Cannot allocate memory"
+    )
+
+
 def test_remarks_of_the_hardware_carry_time_and_name(build):
     machine = build("a@1000: {compatible: test,part, reg: [[0x1000, 16]]}")
     machine.clock.advance(1_234_567_000)
@@ -204,10 +241,10 @@ class Sleeper:
     def set_irq(self, level: bool) -> None:
         pass
 
-    def run(self, until: int) -> object:
+    def run(self, until: int) -> StopReason | None:
         self.turns.append(until)
         self.machine.clock.advance(until)
-        return "powered off" if len(self.turns) == self.stop_at else None
+        return StopReason.POWER_OFF if len(self.turns) == self.stop_at else None
 
 
 def test_a_run_goes_from_event_to_event(build):
@@ -230,7 +267,7 @@ def test_a_run_ends_when_told_or_when_the_processor_stops(build):
     machine.clock.at(10, lambda: None)
     assert machine.run(50, lambda: machine.clock.now >= 10) is None
     assert machine.clock.now == 10
-    assert machine.run(50, lambda: False) == "powered off"
+    assert machine.run(50, lambda: False) is StopReason.POWER_OFF
 
 
 def test_the_rehearsal_board():

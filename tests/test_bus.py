@@ -112,6 +112,15 @@ def test_a_transfer_that_leaves_memory_moves_nothing(bus):
     assert not bus.dram.view(RAM, 0x2000).any()
 
 
+@pytest.mark.parametrize("frames", [[0, 1], [1, 0]], ids=["a view of the bank", "gathered"])
+def test_what_is_read_cannot_be_written_through(bus, frames):
+    span = PageSpan.of(np.array(frames) + (RAM >> 12), 0, 0x2000)
+    data = bus.master("dma").read_span(span)
+    with pytest.raises(ValueError, match="read-only"):
+        data[0] = 1
+    assert bus.dram.banks[0].bytes.flags.writeable
+
+
 def test_a_wire_tells_changes_only():
     levels: list[bool] = []
     line = IrqLine("uart.0")

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from PIL import Image
@@ -13,11 +14,13 @@ from PIL import Image
 from devices.catalogue import DRIVERS, MODELS, drivers_by_compatible, models, tables
 from soc import __version__
 from soc.cli import main
+from soc.errors import SocError
 from tests.scenario.writing import BOARD, ROOT, write_scenario
 
 KEYS = [
     "scenario",
     "board",
+    "software",
     "result",
     "reasons",
     "zero_copy",
@@ -218,6 +221,29 @@ def test_an_interrupt_from_the_keyboard_is_no_traceback(
     monkeypatch.setattr("soc.cli.run_scenario", interrupted)
     status, _, errors = soc(capsys, "run", write_scenario(tmp_path), "--quiet")
     assert (status, errors) == (1, "soc: interrupted\n")
+
+
+def test_what_stops_a_run_is_one_line_and_status_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for error, line in (
+        (SocError("cpu: nothing answers"), "soc: cpu: nothing answers\n"),
+        (MemoryError(), "soc: this host has too little memory for the board\n"),
+    ):
+        monkeypatch.setattr("soc.cli.run_scenario", Mock(side_effect=error))
+        assert soc(capsys, "run", write_scenario(tmp_path), "--quiet") == (2, "", line)
+
+
+def test_registers_beyond_their_window_are_the_boards_mistake(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    board = tmp_path / "board.yaml"
+    board.write_text(BOARD.read_text(encoding="utf-8").replace("[0x32e00000, 0x10000]", "[0x32e00000, 0x40]"))
+    path = write_scenario(tmp_path, board=str(board))
+    status, printed, errors = soc(capsys, "run", path, "--out", tmp_path / "out", "--quiet")
+    line = 1 + board.read_text(encoding="utf-8").splitlines().index("  lcdif@32e00000: &lcdif")
+    assert (status, printed) == (2, "")
+    assert errors == (f"soc: {board}:{line}: reg of /soc/lcdif@32e00000 is 64 B, its registers need 64 KiB\n")
 
 
 def test_python_m_soc_is_the_command() -> None:

@@ -43,6 +43,14 @@ def test_the_table_is_in_order_of_offset_and_finds_elements() -> None:
     assert made["A"].offset == 0x10
 
 
+def test_a_mask_is_the_bits_of_the_fields_together() -> None:
+    made = table(Register(0, "CTRL", "rw", "", CTRL_FIELDS))
+    assert made.mask("CTRL", "TOP") == 1 << 31
+    assert made.mask("CTRL", "RUN", "MODE", "RUN") == 0x71
+    with pytest.raises(KeyError, match="CTRL has no field SPEED"):
+        made.mask("CTRL", "SPEED")
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
@@ -201,3 +209,18 @@ def test_no_access_raises(sequence: list[tuple[int, int, int]]) -> None:
     for offset, size, value in sequence:
         regs.write(offset, size, value)
         assert 0 <= regs.read(offset, size) < 1 << 8 * size
+
+
+def test_reset_brings_every_value_back_and_calls_no_writer() -> None:
+    regs, _ = file_of(
+        Register(0, "A", "rw", "", reset=5),
+        Register(4, "B", "ro", "", reset=6, count=2),
+        Register(0x10, "C", "w1c", "", size=8, reset=7 << 40),
+    )
+    written: list[int] = []
+    regs.on_write("A", written.append)
+    for name, index in (("A", 0), ("B", 0), ("B", 1), ("C", 0)):
+        regs.set(name, 1, index)
+    regs.reset()
+    assert [regs.read(0, 4), regs.read(4, 4), regs.read(8, 4), regs.read(0x10, 8)] == [5, 6, 6, 7 << 40]
+    assert written == []

@@ -9,29 +9,34 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from errno import EBUSY, EINVAL, ENODEV
 from typing import ClassVar
 
-from devices.camera.regs import FORMAT_NV12, FORMAT_XRGB8888, LARGEST_SIDE, QUEUE_DEPTH, TABLE
+from devices.camera.regs import (
+    DMA_ERROR,
+    ENABLE,
+    EVENTS,
+    FORMATS,
+    FRAME_DONE,
+    LARGEST_SIDE,
+    OVERRUN,
+    PATTERNS,
+    PUSH,
+    QUEUE_DEPTH,
+    RESET,
+    TABLE,
+)
 from soc.dmabuf.importer import ImportedBuffer
 from soc.kernel.device import Device, Driver
 from soc.kernel.errors import KernelError
+from soc.kernel.registers import Registers
 from soc.kernel.scatterlist import DmaDirection
 from soc.kernel.task import Task
-from soc.kernel.video import PictureFormat
+from soc.picture import PictureFormat
 
-EINVAL, EBUSY, ENODEV = 22, 16, 19
-
-FORMATS = {"XRGB8888": FORMAT_XRGB8888, "NV12": FORMAT_NV12}
-PATTERNS = {"bars": 0, "gradient": 1, "checker": 2}
-FRAME_DONE, DMA_ERROR, OVERRUN = 1 << 0, 1 << 1, 1 << 2
-ENABLE, RESET = 1 << 0, 1 << 31
 UNLIMITED_SEGMENT = 0xFFFF_FFFF
 
 FrameHandler = Callable[[int, int], None]
-
-
-def _at(name: str) -> int:
-    return TABLE.offset(name)
 
 
 class CameraDriver(Driver):
@@ -52,12 +57,12 @@ class CameraDriver(Driver):
         self._frames_left = 0
 
     def probe(self) -> None:
-        self._regs = self.device.ioremap()
-        found = self._regs.readl(_at("ID"))
+        self._regs = Registers(self.device.ioremap(), TABLE)
+        found = self._regs.read("ID")
         if found != TABLE["ID"].reset:
             raise KernelError(ENODEV, f"unexpected ID {found:#x}")
         self.device.max_segment_size = UNLIMITED_SEGMENT
-        self._regs.writel(_at("CTRL"), RESET)
+        self._regs.write("CTRL", RESET)
         self.device.request_irq(self._interrupt)
         self.kernel.log.info(f"{self.name} {self.device.name}: registered")
 
@@ -76,11 +81,11 @@ class CameraDriver(Driver):
         if not all(side in range(step, LARGEST_SIDE + 1, step) for side in (picture.width, picture.height)):
             raise KernelError(EINVAL, f"the camera does not make {picture}")
         self._format = picture
-        self._regs.writel(_at("FORMAT"), FORMATS[picture.fourcc])
-        self._regs.writel(_at("SIZE"), picture.height << 16 | picture.width)
-        self._regs.writel(_at("STRIDE"), picture.stride)
-        self._regs.writel(_at("STRIDE_UV"), picture.stride)
-        self._regs.writel(_at("PATTERN"), PATTERNS[pattern])
+        self._regs.write("FORMAT", CODE=FORMATS[picture.fourcc])
+        self._regs.write("SIZE", WIDTH=picture.width, HEIGHT=picture.height)
+        self._regs.write("STRIDE", picture.stride)
+        self._regs.write("STRIDE_UV", picture.stride)
+        self._regs.write("PATTERN", CODE=PATTERNS[pattern])
 
     def import_buffer(self, task: Task, fd: int) -> int:
         """Map the dma-buf behind `fd` for writing; its index. -EINVAL if a picture does not fit."""
@@ -110,12 +115,12 @@ class CameraDriver(Driver):
         if frames < 1:
             raise KernelError(EINVAL, f"{frames} frames were asked for")
         self._frames_left = frames
-        self._regs.writel(_at("IRQ_ENABLE"), FRAME_DONE | DMA_ERROR | OVERRUN)
-        self._regs.writel(_at("CTRL"), ENABLE)
+        self._regs.write("IRQ_ENABLE", EVENTS)
+        self._regs.write("CTRL", ENABLE)
 
     def stop(self) -> None:
         """Stop and give every imported buffer back."""
-        self._regs.writel(_at("CTRL"), RESET)
+        self._regs.write("CTRL", RESET)
         self._queued.clear()
         self._waiting.clear()
         for buffer in self.buffers:
@@ -130,14 +135,14 @@ class CameraDriver(Driver):
             assert self._format is not None  # buffers exist only with a format
             index = self._waiting.popleft()
             base = self.buffers[index].iova
-            self._regs.writel(_at("BUF_ADDR"), base)
-            self._regs.writel(_at("BUF_ADDR_UV"), base + self._format.chroma_offset)
-            self._regs.writel(_at("QUEUE"), 1)
+            self._regs.write("BUF_ADDR", base)
+            self._regs.write("BUF_ADDR_UV", base + self._format.chroma_offset)
+            self._regs.write("QUEUE", PUSH)
             self._queued.append(index)
 
     def _interrupt(self) -> None:
-        status = self._regs.readl(_at("IRQ_STATUS"))
-        self._regs.writel(_at("IRQ_STATUS"), status)
+        status = self._regs.read("IRQ_STATUS")
+        self._regs.write("IRQ_STATUS", status)
         self.overruns += bool(status & OVERRUN)
         if status & DMA_ERROR:
             self.errors += 1
@@ -146,9 +151,9 @@ class CameraDriver(Driver):
         if status & FRAME_DONE:
             index = self._queued.popleft()
             self._feed()
-            number = self._regs.readl(_at("FRAME_COUNT")) - 1
+            number = self._regs.read("FRAME_COUNT") - 1
             self._frames_left -= 1
             if not self._frames_left:
-                self._regs.writel(_at("CTRL"), 0)
+                self._regs.write("CTRL", 0)
             if self.on_frame:
                 self.on_frame(index, number)

@@ -15,7 +15,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from devices.camera.regs import FORMAT_NV12, FORMAT_XRGB8888, LARGEST_SIDE, QUEUE_DEPTH, TABLE
+from devices.camera.regs import (
+    DMA_ERROR,
+    ENABLE,
+    EVENTS,
+    FORMAT_NV12,
+    FORMATS,
+    FRAME_DONE,
+    LARGEST_SIDE,
+    OVERRUN,
+    PUSH,
+    QUEUE_DEPTH,
+    RESET,
+    TABLE,
+)
 from devices.camera.sensor import Sensor
 from soc.address import Iova
 from soc.bus import Target
@@ -26,8 +39,6 @@ from soc.iommu.port import DmaAbort
 from soc.memory.dram import Bytes
 from soc.registers import RegisterFile, RegisterTable
 
-FRAME_DONE, DMA_ERROR, OVERRUN = 1 << 0, 1 << 1, 1 << 2
-ENABLE, RESET = 1 << 0, 1 << 31
 BANDS = 8
 SHORTEST_PERIOD = 100_000
 
@@ -77,10 +88,11 @@ class Camera:
     # --- registers ---------------------------------------------------------
 
     def _status(self) -> int:
-        return (self._shot is not None) | len(self._queue) << 8
+        busy, queued = TABLE["STATUS"].field("BUSY"), TABLE["STATUS"].field("QUEUED")
+        return busy.put(self._shot is not None) | queued.put(len(self._queue))
 
     def _push(self, value: int) -> None:
-        if value & 1 and len(self._queue) < QUEUE_DEPTH:
+        if value & PUSH and len(self._queue) < QUEUE_DEPTH:
             self._queue.append((Iova(self.regs.get("BUF_ADDR")), Iova(self.regs.get("BUF_ADDR_UV"))))
 
     def _write_ctrl(self, value: int) -> None:
@@ -100,8 +112,7 @@ class Camera:
             self._shot = None
             self.frames.finish(fault="reset")
         self._queue.clear()
-        for register in TABLE.registers:
-            self.regs.set(register.name, register.reset)
+        self.regs.reset()
         self._update_irq()
 
     def _clear_irq(self, value: int) -> None:
@@ -109,7 +120,7 @@ class Camera:
         self._update_irq()
 
     def _enable_irq(self, value: int) -> None:
-        self.regs.set("IRQ_ENABLE", value & (FRAME_DONE | DMA_ERROR | OVERRUN))
+        self.regs.set("IRQ_ENABLE", value & EVENTS)
         self._update_irq()
 
     def _raise(self, event: int) -> None:
@@ -142,8 +153,8 @@ class Camera:
     def _expose(self, buffer: Buffer) -> tuple[Plane, ...]:
         """Bring the sensor to the present settings and frame number; nothing if they are not valid."""
         width, height = self.regs.field("SIZE", "WIDTH"), self.regs.field("SIZE", "HEIGHT")
-        code, pattern = self.regs.get("FORMAT") & 0xF, self.regs.get("PATTERN") & 0xF
-        if code not in (FORMAT_XRGB8888, FORMAT_NV12):
+        code, pattern = self.regs.field("FORMAT", "CODE"), self.regs.field("PATTERN", "CODE")
+        if code not in FORMATS.values():
             return ()
         if not (0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE):
             return ()

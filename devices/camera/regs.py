@@ -18,6 +18,11 @@ PATTERN_BARS = 0
 PATTERN_GRADIENT = 1
 PATTERN_CHECKER = 2
 
+FORMATS = {"XRGB8888": FORMAT_XRGB8888, "NV12": FORMAT_NV12}
+"""FORMAT.CODE by fourcc."""
+PATTERNS = {"bars": PATTERN_BARS, "gradient": PATTERN_GRADIENT, "checker": PATTERN_CHECKER}
+"""PATTERN.CODE by the name people give it."""
+
 QUEUE_DEPTH = 4
 LARGEST_SIDE = 8192
 
@@ -95,3 +100,12 @@ TABLE = RegisterTable(
         Register(0x3C, "DONE_ADDR", "ro", "IOVA of the buffer completed last"),
     ],
 )
+
+ENABLE = TABLE.mask("CTRL", "ENABLE")
+RESET = TABLE.mask("CTRL", "RESET")
+PUSH = TABLE.mask("QUEUE", "PUSH")
+FRAME_DONE = TABLE.mask("IRQ_STATUS", "FRAME_DONE")
+DMA_ERROR = TABLE.mask("IRQ_STATUS", "DMA_ERROR")
+OVERRUN = TABLE.mask("IRQ_STATUS", "OVERRUN")
+EVENTS = FRAME_DONE | DMA_ERROR | OVERRUN
+"""What IRQ_STATUS can say and IRQ_ENABLE let through."""

@@ -37,6 +37,8 @@ GLYPHS = (
 )
 CELL_ROWS, CELL_COLUMNS = 8, 6
 DIGITS = 6
+SLICE = 64
+"""Lines drawn and converted at a time; the arithmetic takes many times the bytes of the result."""
 MARKER_NEEDS = CELL_ROWS + 6
 """Lines of dots a picture must have for the marker to stay clear of the digits."""
 
@@ -50,11 +52,11 @@ def digit_mask(digit: int, scale: int) -> NDArray[np.bool_]:
     return np.array(dots).repeat(scale, axis=0).repeat(scale, axis=1)
 
 
-def draw_pattern(width: int, height: int, pattern: int) -> Rgb:
-    """The still picture, shape (height, width, 3). An unknown pattern is black."""
+def draw_pattern(width: int, height: int, pattern: int, lines: slice = slice(None)) -> Rgb:
+    """These lines of the still picture, shape (lines, width, 3). An unknown pattern is black."""
     x = np.arange(width)
-    y = np.arange(height)[:, None]
-    out = np.zeros((height, width, 3), dtype=np.uint8)
+    y = np.arange(height)[lines, None]
+    out = np.zeros((len(y), width, 3), dtype=np.uint8)
     if pattern == PATTERN_BARS:
         out[:] = np.array(BARS, dtype=np.uint8)[x * len(BARS) // max(width, 1)]
     elif pattern == PATTERN_GRADIENT:
@@ -94,15 +96,18 @@ class Sensor:
     def __init__(self, width: int, height: int, code: int, pattern: int) -> None:
         self._code = code
         self._size = (width, height)
-        picture = draw_pattern(width, height, pattern)
-        self.planes: tuple[Bytes, ...] = self._convert(picture)
-        self._still = tuple(plane.copy() for plane in self.planes)
+        self.planes = self._blank()
+        for first in range(0, height, SLICE):
+            lines = draw_pattern(width, height, pattern, slice(first, first + SLICE))
+            self._put(self._convert(lines), first, 0)
         wanted = min(width // (CELL_COLUMNS * (DIGITS + 1)), height // (CELL_ROWS * 3), 8)
         self._scale = max(1, wanted)
         self._digits = [self._patch(digit_mask(digit, self._scale)) for digit in range(10)]
         self._marker = self._patch(np.ones((2 * self._scale, 2 * self._scale), dtype=np.bool_))
         self._shown = [-1] * DIGITS
+        self._marker_top = height - 4 * self._scale
         self._marker_left = 0
+        self._still = self._under_marker()
 
     def expose(self, number: int) -> None:
         """Make `planes` show frame `number`: its last six digits, and the marker in its place."""
@@ -114,10 +119,10 @@ class Sensor:
         width, height = self._size
         if height < MARKER_NEEDS * scale:
             return
-        top, side = height - 4 * scale, 2 * scale
-        self._put(tuple(self._still_area(top, self._marker_left)), top, self._marker_left)
-        self._marker_left = number * side % max(width - side, 1) & ~1
-        self._put(self._marker, top, self._marker_left)
+        self._put(self._still, self._marker_top, self._marker_left)
+        self._marker_left = number * 2 * scale % max(width - 2 * scale, 1) & ~1
+        self._still = self._under_marker()
+        self._put(self._marker, self._marker_top, self._marker_left)
 
     def _patch(self, mask: NDArray[np.bool_]) -> tuple[Bytes, ...]:
         """White dots on black as pieces of the planes."""
@@ -129,14 +134,13 @@ class Sensor:
             area = plane[row : row + piece.shape[0], column : column + piece.shape[1]]
             area[:] = piece[: area.shape[0], : area.shape[1]]
 
-    def _still_area(self, top: int, left: int) -> list[Bytes]:
-        """What lies under the marker at `top`, `left`."""
-        return [
-            still[row : row + piece.shape[0], column : column + piece.shape[1]]
-            for still, piece, (row, column) in zip(
-                self._still, self._marker, self._origins(top, left), strict=True
-            )
-        ]
+    def _under_marker(self) -> tuple[Bytes, ...]:
+        """A copy of the planes where the marker is about to be put."""
+        origins = self._origins(self._marker_top, self._marker_left)
+        return tuple(
+            plane[row : row + piece.shape[0], column : column + piece.shape[1]].copy()
+            for plane, piece, (row, column) in zip(self.planes, self._marker, origins, strict=True)
+        )
 
     def _origins(self, top: int, left: int) -> list[tuple[int, int]]:
         """Row and byte column of an even pixel in each plane; a picture too small has all at 0."""
@@ -144,6 +148,13 @@ class Sensor:
         if self._code == FORMAT_NV12:
             return [(top, left), (top // 2, left)]
         return [(top, 4 * left)]
+
+    def _blank(self) -> tuple[Bytes, ...]:
+        width, height = self._size
+        shapes = (
+            [(height, width), (height // 2, width)] if self._code == FORMAT_NV12 else [(height, 4 * width)]
+        )
+        return tuple(np.empty(shape, dtype=np.uint8) for shape in shapes)
 
     def _convert(self, rgb: Rgb) -> tuple[Bytes, ...]:
         return to_nv12(rgb) if self._code == FORMAT_NV12 else (to_xrgb8888(rgb),)

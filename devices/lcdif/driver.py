@@ -1,39 +1,47 @@
 """The LCDIF driver: scan-out of imported dma-bufs, flips at the end of a frame.
 
-Programs the controller in the order of Linux's mxsfb driver. One flip may be
-pending at a time, as with DRM's page flip.
+Programs the controller as Linux's mxsfb driver does. One flip may be pending at
+a time, as with DRM's page flip.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from errno import EBUSY, EINVAL
 from typing import ClassVar
 
-from devices.lcdif.regs import TABLE, WORD_LENGTH_16, WORD_LENGTH_24
+from devices.lcdif.regs import (
+    BYPASS_COUNT,
+    BYTE_PACKINGS,
+    CLKGATE,
+    DATABUS_WIDTH_24,
+    DOTCLK_MODE,
+    ENABLE_SHIFT,
+    FRAME_DONE,
+    MASTER,
+    RUN,
+    SFTRST,
+    TABLE,
+    UNDERFLOW,
+    WORD_LENGTHS,
+)
+from soc.address import Iova
 from soc.dmabuf.importer import ImportedBuffer
 from soc.kernel.device import Device, Driver
 from soc.kernel.errors import KernelError
+from soc.kernel.registers import Registers
 from soc.kernel.scatterlist import DmaDirection
 from soc.kernel.task import Task
-from soc.kernel.video import PictureFormat
+from soc.picture import PictureFormat
 
-EINVAL, EBUSY = 22, 16
-
-WORD_LENGTHS = {"XRGB8888": WORD_LENGTH_24, "RGB565": WORD_LENGTH_16}
+HANDLED = FRAME_DONE | UNDERFLOW
+"""The events the driver has interrupts for."""
 BLANK_PIXELS, BLANK_LINES = 280, 45
 LARGEST_COUNT = 0xFFFF
 UNLIMITED_SEGMENT = 0xFFFF_FFFF
 
 FlipHandler = Callable[[int, int | None], None]
 """Called with (index now shown, index shown before)."""
-
-
-def _at(name: str) -> int:
-    return TABLE.offset(name)
-
-
-def _bit(register: str, field: str) -> int:
-    return TABLE[register].field(field).mask
 
 
 class LcdifDriver(Driver):
@@ -54,11 +62,11 @@ class LcdifDriver(Driver):
         self._pending: int | None = None
 
     def probe(self) -> None:
-        self._regs = self.device.ioremap()
+        self._regs = Registers(self.device.ioremap(), TABLE)
         self.device.max_segment_size = UNLIMITED_SEGMENT
-        self._regs.writel(_at("CTRL_SET"), _bit("CTRL", "SFTRST"))
+        self._regs.write("CTRL_SET", SFTRST)
         self.device.request_irq(self._interrupt)
-        version = self._regs.readl(_at("VERSION"))
+        version = self._regs.read("VERSION")
         self.kernel.log.info(f"{self.name} {self.device.name}: version {version >> 24}.{version >> 16 & 255}")
 
     def remove(self) -> None:
@@ -103,19 +111,30 @@ class LcdifDriver(Driver):
             raise KernelError(EINVAL, f"the display has no buffer {index}")
         if self._pending is not None:
             raise KernelError(EBUSY, "a flip is pending")
-        self._regs.writel(_at("NEXT_BUF"), self.buffers[index].iova)
-        self._pending = index
+        address = self.scanout_address(index)
         if self.shown is None:
-            self._enable(index)
+            self._enable(address)
+            self._shown_now(index)
+        else:
+            self._regs.write("NEXT_BUF", address)
+            self._pending = index
 
     @property
     def flip_pending(self) -> bool:
         return self._pending is not None
 
+    def scanout_address(self, index: int) -> Iova:
+        """Where the controller is to fetch buffer `index` from."""
+        return self.buffers[index].iova
+
     def disable(self) -> None:
-        """Stop scanning and give every imported buffer back."""
-        self._regs.writel(_at("CTRL_SET"), _bit("CTRL", "SFTRST"))
-        self._regs.writel(_at("CTRL1_CLR"), 0xFF00)
+        """Stop scanning and give every imported buffer back.
+
+        mxsfb clears DOTCLK_MODE and waits for RUN to drop, which it does with the
+        frame. Here no time passes while a driver runs, so the frame would never
+        end; a reset stops the fetch at once and takes the interrupts back too.
+        """
+        self._regs.write("CTRL_SET", SFTRST)
         self.shown = self._pending = None
         for buffer in self.buffers:
             buffer.close()
@@ -123,27 +142,27 @@ class LcdifDriver(Driver):
 
     # --- device ------------------------------------------------------------
 
-    def _enable(self, index: int) -> None:
-        """Bring the controller up with buffer `index` on screen."""
+    def _enable(self, address: Iova) -> None:
+        """Bring the controller out of reset with the frame at `address` on screen."""
         picture, regs = self._format, self._regs
         assert picture is not None  # buffers exist only with a mode
-        regs.writel(_at("CTRL_CLR"), _bit("CTRL", "SFTRST"))
-        regs.writel(_at("CTRL_CLR"), _bit("CTRL", "CLKGATE"))
         width, height = picture.width, picture.height
-        regs.writel(_at("TRANSFER_COUNT"), height << 16 | width)
-        regs.writel(_at("VDCTRL0"), _bit("VDCTRL0", "ENABLE_PRESENT") | _bit("VDCTRL0", "VSYNC_PERIOD_UNIT"))
-        regs.writel(_at("VDCTRL1"), height + BLANK_LINES)
-        regs.writel(_at("VDCTRL2"), width + BLANK_PIXELS)
-        regs.writel(_at("VDCTRL3"), BLANK_PIXELS // 2 << 16 | BLANK_LINES // 2)
-        regs.writel(_at("VDCTRL4"), _bit("VDCTRL4", "SYNC_SIGNALS_ON") | width)
-        regs.writel(_at("CUR_BUF"), self.buffers[index].iova)
-        wanted = _bit("CTRL1", "CUR_FRAME_DONE_IRQ_EN") | _bit("CTRL1", "UNDERFLOW_IRQ_EN")
-        regs.writel(_at("CTRL1_SET"), wanted)
-        mode = _bit("CTRL", "MASTER") | _bit("CTRL", "DOTCLK_MODE") | _bit("CTRL", "BYPASS_COUNT")
-        length = TABLE["CTRL"].field("WORD_LENGTH").put(WORD_LENGTHS[picture.fourcc])
-        regs.writel(_at("CTRL"), mode | length)
-        regs.writel(_at("CTRL_SET"), _bit("CTRL", "RUN"))
-        self._shown_now(index)
+        regs.write("CTRL_CLR", SFTRST)
+        regs.write("CTRL_CLR", CLKGATE)
+        regs.write("CTRL1", BYTE_PACKING_FORMAT=BYTE_PACKINGS[picture.fourcc])
+        length = WORD_LENGTHS[picture.fourcc]
+        regs.write("CTRL", BYPASS_COUNT | MASTER, WORD_LENGTH=length, LCD_DATABUS_WIDTH=DATABUS_WIDTH_24)
+        regs.write("TRANSFER_COUNT", V_COUNT=height, H_COUNT=width)
+        regs.write("VDCTRL0", ENABLE_PRESENT=1, VSYNC_PERIOD_UNIT=1)
+        regs.write("VDCTRL1", VSYNC_PERIOD=height + BLANK_LINES)
+        regs.write("VDCTRL2", HSYNC_PERIOD=width + BLANK_PIXELS)
+        regs.write("VDCTRL3", HORIZONTAL_WAIT_CNT=BLANK_PIXELS // 2, VERTICAL_WAIT_CNT=BLANK_LINES // 2)
+        regs.write("VDCTRL4", SYNC_SIGNALS_ON=1, DOTCLK_H_VALID_DATA_CNT=width)
+        regs.write("CUR_BUF", address)
+        regs.write("NEXT_BUF", address)
+        regs.write("CTRL1_SET", HANDLED << ENABLE_SHIFT)
+        regs.write("CTRL_SET", DOTCLK_MODE)
+        regs.write("CTRL_SET", RUN)
 
     def _shown_now(self, index: int) -> None:
         before, self.shown, self._pending = self.shown, index, None
@@ -151,12 +170,11 @@ class LcdifDriver(Driver):
             self.on_flip(index, before)
 
     def _interrupt(self) -> None:
-        status = self._regs.readl(_at("CTRL1"))
-        done, starved = _bit("CTRL1", "CUR_FRAME_DONE_IRQ"), _bit("CTRL1", "UNDERFLOW_IRQ")
-        self._regs.writel(_at("CTRL1_CLR"), status & (done | starved))
-        if status & starved:
+        status = self._regs.read("CTRL1")
+        self._regs.write("CTRL1_CLR", status & HANDLED)
+        if status & UNDERFLOW:
             self.underflows += 1
-        if status & done:
+        if status & FRAME_DONE:
             self.frames_scanned += 1
             if self.on_scanned:
                 self.on_scanned()

@@ -1,14 +1,22 @@
 """LCDIF: scans a frame out of memory by DMA, again and again.
 
-The fetch is done in bands over the active part of the frame. When the last
-line is out, NEXT_BUF becomes CUR_BUF and CUR_FRAME_DONE is raised; the next
-frame begins after the blanking. An aborted fetch starves the FIFO: UNDERFLOW
+It scans while CTRL has RUN, MASTER and DOTCLK_MODE. A frame begins with its
+mode and CUR_BUF latched and is fetched in bands over its active part. When the
+last line is out, NEXT_BUF becomes CUR_BUF and CUR_FRAME_DONE is raised; the
+next frame begins after the blanking. Without DOTCLK_MODE the frame in flight
+is the last, and RUN drops with it. An aborted fetch starves the FIFO: UNDERFLOW
 is raised, BM_ERROR_STAT names the address, the rest of the frame is lost.
 
 The pixel clock comes from the node's `assigned-clock-rates` (Hz).
 
-Not modelled: MPU and DVI modes, alpha surface, colour space conversion, byte
-swizzling, CRC, FIFO levels.
+Not modelled: MPU, VSYNC and DVI modes (without DOTCLK_MODE nothing starts),
+data by programmed I/O (without MASTER neither), a frame count (BYPASS_COUNT
+counts as one), the panel's pins (VDCTRL0 with ENABLE_PRESENT, VDCTRL4, the
+porches in VDCTRL3, LCD_DATABUS_WIDTH, CTRL1.RESET), packed pixels
+(BYTE_PACKING_FORMAT) and ARGB555, byte swizzling, colour space conversion, the
+alpha surface, CRC, FIFO levels, thresholds (THRES) and FIFO_CLEAR, memory
+requests in flight (CTRL2), recovery from an underflow only on demand
+(RECOVER_ON_UNDERFLOW counts as one), registers out of reach in reset.
 """
 
 from __future__ import annotations
@@ -19,7 +27,21 @@ from typing import ClassVar
 
 import numpy as np
 
-from devices.lcdif.regs import TABLE, WORD_LENGTH_16, WORD_LENGTH_24
+from devices.lcdif.regs import (
+    CLKGATE,
+    DOTCLK_MODE,
+    ENABLE_SHIFT,
+    EVENTS,
+    FRAME_DONE,
+    MASTER,
+    PANEL_RESET,
+    RUN,
+    SFTRST,
+    TABLE,
+    UNDERFLOW,
+    VSYNC_EDGE,
+    WORD_LENGTHS,
+)
 from soc.address import Iova
 from soc.bus import Target
 from soc.clock import SECOND, Event
@@ -27,22 +49,24 @@ from soc.device import Slot
 from soc.frames import FrameRecorder
 from soc.iommu.port import DmaAbort
 from soc.memory.dram import Bytes
+from soc.picture import BYTES_PER_PIXEL
 from soc.registers import RegisterFile, RegisterTable
 
-RUN, SFTRST, CLKGATE = 1 << 0, 1 << 31, 1 << 30
-VSYNC_EDGE, FRAME_DONE, UNDERFLOW, OVERFLOW = 1 << 8, 1 << 9, 1 << 10, 1 << 11
-EVENTS = VSYNC_EDGE | FRAME_DONE | UNDERFLOW | OVERFLOW
-ENABLE_SHIFT = 4
 BANDS = 8
 DEFAULT_PIXEL_CLOCK = 148_500_000
 SHORTEST_FRAME = 100_000
-BYTES_PER_PIXEL = {WORD_LENGTH_16: 2, WORD_LENGTH_24: 4}
+DEPTHS = {length: BYTES_PER_PIXEL[fourcc] for fourcc, length in WORD_LENGTHS.items()}
 
 
 @dataclass(frozen=True)
 class Timing:
-    """A mode as latched at the start of a frame; `active` and `whole` are ns of a frame."""
+    """What is latched at the start of a frame: where it lies, and its mode.
 
+    `active` and `whole` are ns of a frame, `depth` is bytes of a pixel, 0 for a
+    word length that is not modelled.
+    """
+
+    address: Iova = Iova(0)
     lines: int = 0
     pixels: int = 0
     depth: int = 0
@@ -87,20 +111,27 @@ class Lcdif:
 
     def _write_ctrl(self, value: int) -> None:
         if value & SFTRST:
-            value = (value | CLKGATE) & ~RUN
+            self._reset()
+            return
+        if self.regs.get("CTRL") & ~value & DOTCLK_MODE and not self._fetching:
+            value &= ~RUN
         self.regs.set("CTRL", value)
-        if self._running and self._timer is None:
-            self._timer = self._slot.clock.after(0, self._start_frame)
-        elif not self._running:
+        needed = RUN | MASTER if self._fetching else RUN | MASTER | DOTCLK_MODE
+        if value & (needed | CLKGATE) != needed:
             self._stop()
+        elif self._timer is None:
+            self._timer = self._slot.clock.after(0, self._start_frame)
+
+    def _reset(self) -> None:
+        """Everything stops; the manual lets CTRL1.RESET alone keep its value."""
+        self._stop()
+        kept = self.regs.get("CTRL1") & PANEL_RESET
+        self.regs.reset()
+        self._write_ctrl1(self.regs.get("CTRL1") | kept)
 
     def _write_ctrl1(self, value: int) -> None:
         self.regs.set("CTRL1", value)
         self._update_irq()
-
-    @property
-    def _running(self) -> bool:
-        return self.regs.get("CTRL") & (RUN | SFTRST | CLKGATE) == RUN
 
     def _raise(self, event: int) -> None:
         self.regs.set("CTRL1", self.regs.get("CTRL1") | event)
@@ -114,27 +145,25 @@ class Lcdif:
     # --- timing ------------------------------------------------------------
 
     def _timing(self) -> Timing:
-        """The present mode, from the registers."""
+        """A frame as the registers describe it now."""
         lines, pixels = (
             self.regs.field("TRANSFER_COUNT", "V_COUNT"),
             self.regs.field("TRANSFER_COUNT", "H_COUNT"),
         )
-        depth = BYTES_PER_PIXEL.get(self.regs.field("CTRL", "WORD_LENGTH"), 0)
+        depth = DEPTHS.get(self.regs.field("CTRL", "WORD_LENGTH"), 0)
         line = self.regs.field("VDCTRL2", "HSYNC_PERIOD") * SECOND
         total = max(self.regs.field("VDCTRL1", "VSYNC_PERIOD"), lines)
         whole = max(total * line // self._pixel_clock, SHORTEST_FRAME)
-        return Timing(lines, pixels, depth, min(lines * line // self._pixel_clock, whole), whole)
+        active = min(lines * line // self._pixel_clock, whole)
+        return Timing(Iova(self.regs.get("CUR_BUF")), lines, pixels, depth, active, whole)
 
     # --- scan-out ----------------------------------------------------------
 
     def _start_frame(self) -> None:
-        self._timer = None
-        if not self._running:
-            return
         self._fault = None
         self._fetching = True
         self._mode = self._timing()
-        self.frames.begin(Iova(self.regs.get("CUR_BUF")))
+        self.frames.begin(self._mode.address)
         self._raise(VSYNC_EDGE)
         self._schedule_band(0)
 
@@ -147,7 +176,7 @@ class Lcdif:
         first, last = mode.lines * band // BANDS, mode.lines * (band + 1) // BANDS
         size = (last - first) * mode.line_bytes
         if size and self._fault is None:
-            address = Iova(self.regs.get("CUR_BUF") + first * mode.line_bytes)
+            address = Iova(mode.address + first * mode.line_bytes)
             try:
                 span, data = self._slot.dma.read(address, size)
                 self.frames.add([span], data)
@@ -162,8 +191,13 @@ class Lcdif:
 
     def _end_frame(self) -> None:
         self._fetching = False
-        blanking = self._mode.whole - self._mode.active // BANDS * BANDS
-        self._timer = self._slot.clock.after(blanking, self._start_frame)
+        control = self.regs.get("CTRL")
+        if control & DOTCLK_MODE:
+            blanking = self._mode.whole - self._mode.active // BANDS * BANDS
+            self._timer = self._slot.clock.after(blanking, self._start_frame)
+        else:
+            self._timer = None
+            self.regs.set("CTRL", control & ~RUN)
         self.frames.finish(self._fault)
         self.regs.set("CUR_BUF", self.regs.get("NEXT_BUF"))
         self._raise(FRAME_DONE)

@@ -10,6 +10,12 @@ from soc.registers import Field, Register, RegisterTable
 
 WORD_LENGTH_16 = 0
 WORD_LENGTH_24 = 3
+DATABUS_WIDTH_24 = 3
+
+WORD_LENGTHS = {"XRGB8888": WORD_LENGTH_24, "RGB565": WORD_LENGTH_16}
+"""CTRL.WORD_LENGTH by the fourcc of the pictures it fits."""
+BYTE_PACKINGS = {"XRGB8888": 0x7, "RGB565": 0xF}
+"""CTRL1.BYTE_PACKING_FORMAT by fourcc: the bytes of each word that are data."""
 
 CTRL = (
     Field("RUN", 0, doc="transfer frames"),
@@ -18,17 +24,17 @@ CTRL = (
     Field("DATA_FORMAT_16_BIT", 3),
     Field("MASTER", 5, doc="fetch by DMA"),
     Field("WORD_LENGTH", 8, 2, "0: 16 bits, 1: 8, 2: 18, 3: 24 bits a pixel"),
-    Field("LCD_DATABUS_WIDTH", 10, 2),
+    Field("LCD_DATABUS_WIDTH", 10, 2, "0: 16, 1: 8, 2: 18, 3: 24 wires"),
     Field("DATA_SELECT", 16),
-    Field("DOTCLK_MODE", 17, doc="RGB interface with continuous refresh"),
+    Field("DOTCLK_MODE", 17, doc="RGB interface with continuous refresh; cleared, RUN drops with the frame"),
     Field("VSYNC_MODE", 18),
-    Field("BYPASS_COUNT", 19),
-    Field("CLKGATE", 30),
-    Field("SFTRST", 31),
+    Field("BYPASS_COUNT", 19, doc="frame after frame, one in DOTCLK mode"),
+    Field("CLKGATE", 30, doc="stop the clock of the block"),
+    Field("SFTRST", 31, doc="registers back to their reset values, and the clock off"),
 )
 
 CTRL1 = (
-    Field("RESET", 0),
+    Field("RESET", 0, doc="reset pin of the panel; SFTRST leaves it alone"),
     Field("VSYNC_EDGE_IRQ", 8),
     Field("CUR_FRAME_DONE_IRQ", 9),
     Field("UNDERFLOW_IRQ", 10),
@@ -68,7 +74,7 @@ TABLE = RegisterTable(
     [
         *_quad(0x000, "CTRL", "General control", CTRL, reset=0xC0000000),
         *_quad(0x010, "CTRL1", "General control 1", CTRL1, reset=0x000F0000),
-        *_quad(0x020, "CTRL2", "General control 2", CTRL2, reset=0x00200000),
+        *_quad(0x020, "CTRL2", "General control 2", CTRL2, reset=0x00200000, modelled=False),
         Register(
             0x030,
             "TRANSFER_COUNT",
@@ -96,6 +102,7 @@ TABLE = RegisterTable(
                 Field("VSYNC_POL", 27),
                 Field("ENABLE_PRESENT", 28),
             ),
+            modelled=False,
         ),
         Register(0x080, "VDCTRL1", "rw", "Lines a frame in all", (Field("VSYNC_PERIOD", 0, 32),)),
         Register(
@@ -111,6 +118,7 @@ TABLE = RegisterTable(
             "rw",
             "Waits before the active picture",
             (Field("VERTICAL_WAIT_CNT", 0, 16), Field("HORIZONTAL_WAIT_CNT", 16, 12)),
+            modelled=False,
         ),
         Register(
             0x0B0,
@@ -118,6 +126,7 @@ TABLE = RegisterTable(
             "rw",
             "Dotclk control 4",
             (Field("DOTCLK_H_VALID_DATA_CNT", 0, 18), Field("SYNC_SIGNALS_ON", 18)),
+            modelled=False,
         ),
         Register(0x180, "DATA", "rw", "Data by programmed I/O", modelled=False),
         Register(0x190, "BM_ERROR_STAT", "rw", "Bus address of the last DMA error"),
@@ -139,7 +148,7 @@ TABLE = RegisterTable(
             reset=0x95000000,
         ),
         Register(0x1C0, "VERSION", "ro", "Version 4.1", reset=0x04010000),
-        Register(0x200, "THRES", "rw", "FIFO thresholds", reset=0x0100000F),
+        Register(0x200, "THRES", "rw", "FIFO thresholds", reset=0x0100000F, modelled=False),
         Register(0x210, "AS_CTRL", "rw", "Alpha surface control", modelled=False),
         Register(0x220, "AS_BUF", "rw", "Alpha surface buffer", modelled=False),
         Register(0x230, "AS_NEXT_BUF", "rw", "Alpha surface next buffer", modelled=False),
@@ -147,3 +156,19 @@ TABLE = RegisterTable(
         Register(0x250, "AS_CLRKEYHIGH", "rw", "Alpha surface colour key high", modelled=False),
     ],
 )
+
+RUN = TABLE.mask("CTRL", "RUN")
+MASTER = TABLE.mask("CTRL", "MASTER")
+DOTCLK_MODE = TABLE.mask("CTRL", "DOTCLK_MODE")
+BYPASS_COUNT = TABLE.mask("CTRL", "BYPASS_COUNT")
+CLKGATE = TABLE.mask("CTRL", "CLKGATE")
+SFTRST = TABLE.mask("CTRL", "SFTRST")
+
+PANEL_RESET = TABLE.mask("CTRL1", "RESET")
+VSYNC_EDGE = TABLE.mask("CTRL1", "VSYNC_EDGE_IRQ")
+FRAME_DONE = TABLE.mask("CTRL1", "CUR_FRAME_DONE_IRQ")
+UNDERFLOW = TABLE.mask("CTRL1", "UNDERFLOW_IRQ")
+OVERFLOW = TABLE.mask("CTRL1", "OVERFLOW_IRQ")
+EVENTS = VSYNC_EDGE | FRAME_DONE | UNDERFLOW | OVERFLOW
+ENABLE_SHIFT = TABLE["CTRL1"].field("VSYNC_EDGE_IRQ_EN").lsb - TABLE["CTRL1"].field("VSYNC_EDGE_IRQ").lsb
+"""From an event's bit in CTRL1 to that of its enable."""

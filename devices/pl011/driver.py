@@ -9,23 +9,33 @@ from collections.abc import Callable
 from errno import ENODEV
 from typing import ClassVar
 
-from devices.pl011.regs import CELL_ID, PERIPHERAL_ID, TABLE
-from soc.kernel.device import Driver, Mmio
+from devices.pl011.regs import (
+    ALL_INTERRUPTS,
+    CELL_ID,
+    DR_ERRORS,
+    PERIPHERAL_ID,
+    RT,
+    RX,
+    RXE,
+    RXFE,
+    TABLE,
+    TXE,
+    TXFF,
+    UARTCLK,
+    UARTEN,
+)
+from soc.kernel.device import Driver
 from soc.kernel.errors import KernelError
+from soc.kernel.registers import Registers
 
-UARTCLK = 24_000_000
 BAUD = 115_200
 PART_MASK = 0x000F_FFFF
 TX_POLLS = 1000
 INPUT_LIMIT = 4096
 """Bytes of unread input kept, as a tty keeps a line discipline's buffer; later ones are lost."""
 
-OFFSETS = {register.name: register.offset for register in TABLE.registers}
-RXFE, TXFF = 1 << 4, 1 << 5
-RX, RT, ALL_INTERRUPTS = 1 << 4, 1 << 6, 0x7FF
-LCR_8N1_FIFO = 0x70
-CR_ON = 1 << 0 | 1 << 8 | 1 << 9
-DATA_ERRORS = 0xF00
+EIGHT_BITS = 3
+"""UARTLCR_H.WLEN."""
 
 
 class Pl011Console(Driver):
@@ -37,11 +47,9 @@ class Pl011Console(Driver):
     name: ClassVar[str] = "uart-pl011"
     of_match: ClassVar[tuple[str, ...]] = ("arm,pl011",)
 
-    regs: Mmio
-
     def probe(self) -> None:
         """Set the UART to 115200 8N1 with FIFOs. -ENODEV if the ID registers are not a PL011's."""
-        self.regs = self.device.ioremap()
+        self._regs = Registers(self.device.ioremap(), TABLE)
         self.lost_output = 0
         self.lost_input = 0
         self.on_input: Callable[[], None] | None = None
@@ -49,30 +57,30 @@ class Pl011Console(Driver):
         part, cell = self._identify("UARTPeriphID"), self._identify("UARTPCellID")
         if part & PART_MASK != PERIPHERAL_ID & PART_MASK or cell != CELL_ID:
             raise KernelError(ENODEV, f"{self.device.name}: id {part:#010x}/{cell:#010x} is not a PL011")
-        self._writel("UARTCR", 0)
+        self._regs.write("UARTCR", 0)
         divisor = (UARTCLK * 4 + BAUD // 2) // BAUD
-        self._writel("UARTIBRD", divisor >> 6)
-        self._writel("UARTFBRD", divisor & 0x3F)
-        self._writel("UARTLCR_H", LCR_8N1_FIFO)
-        self._writel("UARTICR", ALL_INTERRUPTS)
-        self._writel("UARTCR", CR_ON)
+        self._regs.write("UARTIBRD", DIVINT=divisor >> 6)
+        self._regs.write("UARTFBRD", DIVFRAC=divisor & 0x3F)
+        self._regs.write("UARTLCR_H", WLEN=EIGHT_BITS, FEN=1)
+        self._regs.write("UARTICR", ALL_INTERRUPTS)
+        self._regs.write("UARTCR", UARTEN | TXE | RXE)
         self.device.request_irq(self._interrupt)
-        self._writel("UARTIMSC", RX | RT)
+        self._regs.write("UARTIMSC", RX | RT)
         for line in self.kernel.log.lines():
             self.print_line(line)
         self.kernel.log.sink = self.print_line
 
     def remove(self) -> None:
         self.kernel.log.sink = None
-        self._writel("UARTIMSC", 0)
-        self._writel("UARTCR", 0)
+        self._regs.write("UARTIMSC", 0)
+        self._regs.write("UARTCR", 0)
 
     def write(self, text: str) -> None:
         """Send `text` as UTF-8, line feeds as CR LF, waiting for room in the FIFO."""
         for byte in text.replace("\n", "\r\n").encode():
             for _ in range(TX_POLLS):
-                if not self._readl("UARTFR") & TXFF:
-                    self._writel("UARTDR", byte)
+                if not self._regs.read("UARTFR") & TXFF:
+                    self._regs.write("UARTDR", byte)
                     break
             else:
                 self.lost_output += 1
@@ -88,24 +96,18 @@ class Pl011Console(Driver):
         return data
 
     def _interrupt(self) -> None:
-        while not self._readl("UARTFR") & RXFE:
-            value = self._readl("UARTDR")
-            if value & DATA_ERRORS:
+        while not self._regs.read("UARTFR") & RXFE:
+            value = self._regs.read("UARTDR")
+            if value & DR_ERRORS:
                 self.lost_input += 1
             if len(self._input) < INPUT_LIMIT:
                 self._input.append(value & 0xFF)
             else:
                 self.lost_input += 1
-        self._writel("UARTICR", RX | RT)
+        self._regs.write("UARTICR", RX | RT)
         if self._input and self.on_input:
             self.on_input()
 
     def _identify(self, name: str) -> int:
         """The four ID bytes of `name` as one word."""
-        return sum((self._readl(f"{name}{i}") & 0xFF) << (8 * i) for i in range(4))
-
-    def _readl(self, name: str) -> int:
-        return self.regs.readl(OFFSETS[name])
-
-    def _writel(self, name: str, value: int) -> None:
-        self.regs.writel(OFFSETS[name], value)
+        return sum((self._regs.read(f"{name}{i}") & 0xFF) << (8 * i) for i in range(4))

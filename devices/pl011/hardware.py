@@ -18,14 +18,31 @@ from collections import deque
 from collections.abc import Callable
 from typing import ClassVar
 
-from devices.pl011.regs import FIFO_DEPTH, TABLE
+from devices.pl011.regs import (
+    BUSY,
+    DR_OE,
+    FEN,
+    FIFO_DEPTH,
+    LBE,
+    OE,
+    RSR_OE,
+    RT,
+    RX,
+    RXE,
+    RXFE,
+    RXFF,
+    TABLE,
+    TX,
+    TXE,
+    TXFE,
+    TXFF,
+    UARTCLK,
+    UARTEN,
+)
 from soc.bus import Target
 from soc.clock import SECOND, Event
 from soc.device import Slot
 from soc.registers import RegisterFile, RegisterTable
-
-UARTCLK = 24_000_000
-"""Hz."""
 
 OUTPUT_LIMIT = 1 << 20
 """Bytes of output kept; the oldest go first."""
@@ -34,12 +51,10 @@ TIMEOUT_BITS = 32
 TRIGGER = (2, 4, 8, 12, 14)
 """Characters of a 16-deep FIFO at UARTIFLS selection 0..4; the reserved ones act as 4."""
 
-UARTEN, LBE, TXE, RXE = 1 << 0, 1 << 7, 1 << 8, 1 << 9
-BUSY, RXFE, TXFF, RXFF, TXFE = 1 << 3, 1 << 4, 1 << 5, 1 << 6, 1 << 7
-RX, TX, RT, OE = 1 << 4, 1 << 5, 1 << 6, 1 << 10
-DR_OE, RSR_OE = 1 << 11, 1 << 3
-FEN = 1 << 4
-LOOPED_MODEM = ((10, 1, 3), (11, 0, 1), (12, 2, 2), (13, 8, 0))
+LOOPED_MODEM = tuple(
+    (TABLE.mask("UARTCR", output), TABLE.mask("UARTFR", driven), TABLE.mask("UARTRIS", driven))
+    for output, driven in (("DTR", "DSR"), ("RTS", "CTS"), ("OUT1", "DCD"), ("OUT2", "RI"))
+)
 """(UARTCR bit of the output, UARTFR bit of the input it drives, UARTRIS bit of that input's change)."""
 
 
@@ -181,10 +196,10 @@ class Pl011:
         self._keep("UARTCR", value)
         modem = 0
         for output, flag, change in LOOPED_MODEM:
-            level = value & LBE and value >> output & 1
-            modem |= 1 << flag if level else 0
-            if bool(level) != bool(self._modem & 1 << flag):
-                self._raw |= 1 << change
+            level = flag if value & LBE and value & output else 0
+            modem |= level
+            if level != self._modem & flag:
+                self._raw |= change
         self._modem = modem
         self._drain()
         self._refresh()

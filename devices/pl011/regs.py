@@ -9,6 +9,8 @@ from __future__ import annotations
 from soc.registers import Field, Register, RegisterTable
 
 FIFO_DEPTH = 16
+UARTCLK = 24_000_000
+"""Hz: the clock of the block on every board."""
 PERIPHERAL_ID = 0x0024_1011
 """UARTPeriphID3..0 as one word; drivers compare the low 20 bits, the rest is revision and configuration."""
 CELL_ID = 0xB105_F00D
@@ -33,7 +35,7 @@ _INTERRUPTS = (
     Field("BE", 9, doc="break"),
     Field("OE", 10, doc="overrun"),
 )
-_ALL_INTERRUPTS = 0x7FF
+ALL_INTERRUPTS = sum(field.mask for field in _INTERRUPTS)
 
 
 def _id_registers() -> list[Register]:
@@ -147,7 +149,7 @@ TABLE = RegisterTable(
             writable=0x3F,
         ),
         Register(
-            0x038, "UARTIMSC", "rw", "Interrupt mask: one enables", _INTERRUPTS, writable=_ALL_INTERRUPTS
+            0x038, "UARTIMSC", "rw", "Interrupt mask: one enables", _INTERRUPTS, writable=ALL_INTERRUPTS
         ),
         Register(0x03C, "UARTRIS", "ro", "Raw interrupt status", _INTERRUPTS),
         Register(0x040, "UARTMIS", "ro", "Interrupt status behind the mask", _INTERRUPTS),
@@ -172,3 +174,25 @@ TABLE = RegisterTable(
         *_id_registers(),
     ],
 )
+
+DR_OE = TABLE.mask("UARTDR", "OE")
+DR_ERRORS = TABLE.mask("UARTDR", "FE", "PE", "BE", "OE")
+RSR_OE = TABLE.mask("UARTRSR", "OE")
+
+BUSY = TABLE.mask("UARTFR", "BUSY")
+RXFE = TABLE.mask("UARTFR", "RXFE")
+TXFF = TABLE.mask("UARTFR", "TXFF")
+RXFF = TABLE.mask("UARTFR", "RXFF")
+TXFE = TABLE.mask("UARTFR", "TXFE")
+
+FEN = TABLE.mask("UARTLCR_H", "FEN")
+
+UARTEN = TABLE.mask("UARTCR", "UARTEN")
+LBE = TABLE.mask("UARTCR", "LBE")
+TXE = TABLE.mask("UARTCR", "TXE")
+RXE = TABLE.mask("UARTCR", "RXE")
+
+RX = TABLE.mask("UARTRIS", "RX")
+TX = TABLE.mask("UARTRIS", "TX")
+RT = TABLE.mask("UARTRIS", "RT")
+OE = TABLE.mask("UARTRIS", "OE")

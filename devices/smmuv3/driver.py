@@ -7,12 +7,26 @@ without a domain have invalid entries, so their traffic faults.
 
 from __future__ import annotations
 
+from errno import EINVAL, ENODEV, ETIMEDOUT
 from typing import ClassVar
 
 import numpy as np
 
 from devices.smmuv3.queues import QueueShape
-from devices.smmuv3.regs import TABLE
+from devices.smmuv3.regs import (
+    CMDQ_LOG2,
+    CMDQEN,
+    EVENTQ_IRQEN,
+    EVENTQ_LOG2,
+    EVENTQEN,
+    GERROR_IRQEN,
+    OVERFLOW,
+    RECINVSID,
+    S1P,
+    SID_BITS,
+    SMMUEN,
+    TABLE,
+)
 from devices.smmuv3.spec import (
     CD_WORDS,
     COMMAND_WORDS,
@@ -28,24 +42,12 @@ from soc.address import PAGE_SHIFT, PAGE_SIZE, Iova, PhysAddr
 from soc.kernel.device import Device, Driver
 from soc.kernel.errors import KernelError
 from soc.kernel.iommu import CACHEABLE_INDEX, IommuDomain
+from soc.kernel.registers import Registers
 
-ENODEV, ETIMEDOUT, EINVAL = 19, 110, 22
-
-STREAM_BITS = 8
-CMDQ_LOG2 = 8
-EVENTQ_LOG2 = 7
 WRITE_BACK = 0xFF
 VA_INVALIDATION_LIMIT = 16
 T0SZ = 64 - 39
-SMMUEN, EVENTQEN, CMDQEN = 1 << 0, 1 << 2, 1 << 3
-ENABLE_INTERRUPTS = 1 << 0 | 1 << 2
-READ_ALLOCATE = 1 << 62
-RECORD_BAD_STREAMS = 1 << 1
-OVERFLOW = 1 << 31
-
-
-def _at(name: str) -> int:
-    return TABLE.offset(name)
+INTERRUPTS = GERROR_IRQEN | EVENTQ_IRQEN
 
 
 class Smmuv3Driver(Driver):
@@ -61,15 +63,15 @@ class Smmuv3Driver(Driver):
         self._domains: dict[int, IommuDomain] = {}
 
     def probe(self) -> None:
-        self._regs = self.device.ioremap()
-        idr0 = self._regs.readl(_at("IDR0"))
-        if not TABLE["IDR0"].field("S1P").get(idr0):
+        self._regs = Registers(self.device.ioremap(), TABLE)
+        idr0 = self._regs.read("IDR0")
+        if not idr0 & S1P:
             raise KernelError(ENODEV, "no stage-1 translation support")
         self._disable()
         self._cmdq = QueueShape(self._alloc(16 << CMDQ_LOG2), CMDQ_LOG2, 16)
         self._eventq = QueueShape(self._alloc(32 << EVENTQ_LOG2), EVENTQ_LOG2, 32)
-        self._stream_table = self._alloc(STE_WORDS * 8 << STREAM_BITS)
-        self._contexts = self._alloc(CD_WORDS * 8 << STREAM_BITS)
+        self._stream_table = self._alloc(STE_WORDS * 8 << SID_BITS)
+        self._contexts = self._alloc(CD_WORDS * 8 << SID_BITS)
         self._program()
         self._enable()
         self.kernel.register_iommu(self.device, self)
@@ -87,8 +89,8 @@ class Smmuv3Driver(Driver):
 
     def attach_domain(self, stream: int, domain: IommuDomain) -> None:
         """Write the context descriptor, then the STE that points to it. -EINVAL for a stream out of range."""
-        if stream >> STREAM_BITS:
-            raise KernelError(EINVAL, f"stream {stream:#x} is beyond the table's {1 << STREAM_BITS} entries")
+        if stream >> SID_BITS:
+            raise KernelError(EINVAL, f"stream {stream:#x} is beyond the table's {1 << SID_BITS} entries")
         context = PhysAddr(self._contexts + stream * CD_WORDS * 8)
         mair = WRITE_BACK << (8 * CACHEABLE_INDEX)
         self._store(context, ContextDescriptor.build(domain.table.root, T0SZ, domain.asid, mair))
@@ -110,17 +112,17 @@ class Smmuv3Driver(Driver):
 
     def _event_interrupt(self) -> None:
         """Drain the event queue into the log, in the words of Linux."""
-        cons = self._regs.readl(_at("EVENTQ_CONS"))
-        prod = self._regs.readl(_at("EVENTQ_PROD"))
+        cons = self._regs.read("EVENTQ_CONS")
+        prod = self._regs.read("EVENTQ_PROD")
         while not self._eventq.empty(prod, cons):
             words = [int(word) for word in self.kernel.words(self._eventq.address(cons), EVENT_WORDS)]
             self._log_event(words)
             cons = self._eventq.next(cons) | (cons & OVERFLOW)
-            self._regs.writel(_at("EVENTQ_CONS"), cons)
-            prod = self._regs.readl(_at("EVENTQ_PROD"))
+            self._regs.write("EVENTQ_CONS", cons)
+            prod = self._regs.read("EVENTQ_PROD")
         if (prod ^ cons) & OVERFLOW:
             self.kernel.log.error(f"{self.name} {self.device.name}: EVTQ overflow detected -- events lost")
-            self._regs.writel(_at("EVENTQ_CONS"), cons ^ OVERFLOW)
+            self._regs.write("EVENTQ_CONS", cons ^ OVERFLOW)
 
     def _log_event(self, words: list[int]) -> None:
         log, prefix = self.kernel.log, f"{self.name} {self.device.name}:"
@@ -147,63 +149,63 @@ class Smmuv3Driver(Driver):
         return domain.history.last_owner(iova) if domain else "the stream has no domain"
 
     def _error_interrupt(self) -> None:
-        gerror, gerrorn = self._regs.readl(_at("GERROR")), self._regs.readl(_at("GERRORN"))
+        gerror, gerrorn = self._regs.read("GERROR"), self._regs.read("GERRORN")
         active = gerror ^ gerrorn
         self.kernel.log.error(
             f"{self.name} {self.device.name}: unexpected global error reported (0x{active:08x}), "
             "this could be serious"
         )
-        self._regs.writel(_at("GERRORN"), gerror)
+        self._regs.write("GERRORN", gerror)
 
     # --- device ------------------------------------------------------------
 
     def _disable(self) -> None:
-        self._regs.writel(_at("IRQ_CTRL"), 0)
-        self._regs.writel(_at("CR0"), 0)
+        self._regs.write("IRQ_CTRL", 0)
+        self._regs.write("CR0", 0)
         self._acknowledged("CR0ACK", 0)
 
     def _program(self) -> None:
         regs = self._regs
-        regs.writel(_at("CR2"), RECORD_BAD_STREAMS)
-        regs.writeq(_at("STRTAB_BASE"), self._stream_table | READ_ALLOCATE)
-        regs.writel(_at("STRTAB_BASE_CFG"), STREAM_BITS)
-        regs.writeq(_at("CMDQ_BASE"), self._cmdq.base | CMDQ_LOG2 | READ_ALLOCATE)
-        regs.writel(_at("CMDQ_PROD"), 0)
-        regs.writel(_at("CMDQ_CONS"), 0)
-        regs.writeq(_at("EVENTQ_BASE"), self._eventq.base | EVENTQ_LOG2 | READ_ALLOCATE)
-        regs.writel(_at("EVENTQ_PROD"), 0)
-        regs.writel(_at("EVENTQ_CONS"), 0)
+        regs.write("CR2", RECINVSID)
+        regs.write("STRTAB_BASE", self._stream_table, RA=1)
+        regs.write("STRTAB_BASE_CFG", LOG2SIZE=SID_BITS)
+        regs.write("CMDQ_BASE", self._cmdq.base, LOG2SIZE=CMDQ_LOG2, RA=1)
+        regs.write("CMDQ_PROD", 0)
+        regs.write("CMDQ_CONS", 0)
+        regs.write("EVENTQ_BASE", self._eventq.base, LOG2SIZE=EVENTQ_LOG2, WA=1)
+        regs.write("EVENTQ_PROD", 0)
+        regs.write("EVENTQ_CONS", 0)
 
     def _enable(self) -> None:
-        self._regs.writel(_at("CR0"), CMDQEN)
+        self._regs.write("CR0", CMDQEN)
         self._acknowledged("CR0ACK", CMDQEN)
         self._submit(Command(Opcode.CFGI_ALL))
         self._submit(Command(Opcode.TLBI_NSNH_ALL))
         self._sync()
         self.device.request_irq(self._event_interrupt, 0)
         self.device.request_irq(self._error_interrupt, 1)
-        self._regs.writel(_at("IRQ_CTRL"), ENABLE_INTERRUPTS)
-        self._acknowledged("IRQ_CTRLACK", ENABLE_INTERRUPTS)
-        self._regs.writel(_at("CR0"), CMDQEN | EVENTQEN | SMMUEN)
+        self._regs.write("IRQ_CTRL", INTERRUPTS)
+        self._acknowledged("IRQ_CTRLACK", INTERRUPTS)
+        self._regs.write("CR0", CMDQEN | EVENTQEN | SMMUEN)
         self._acknowledged("CR0ACK", CMDQEN | EVENTQEN | SMMUEN)
 
     def _acknowledged(self, register: str, value: int) -> None:
-        if self._regs.readl(_at(register)) != value:
+        if self._regs.read(register) != value:
             raise KernelError(ETIMEDOUT, f"{register} does not follow")
 
     def _submit(self, command: Command) -> None:
         """Put one command into the queue. -ETIMEDOUT if the queue stays full."""
-        prod = self._regs.readl(_at("CMDQ_PROD"))
-        if self._cmdq.full(prod, self._regs.readl(_at("CMDQ_CONS"))):
+        prod = self._regs.read("CMDQ_PROD")
+        if self._cmdq.full(prod, self._regs.read("CMDQ_CONS")):
             raise KernelError(ETIMEDOUT, "the command queue does not drain")
         self.kernel.words(self._cmdq.address(prod), COMMAND_WORDS)[:] = np.array(command.build(), dtype="<u8")
-        self._regs.writel(_at("CMDQ_PROD"), self._cmdq.next(prod))
+        self._regs.write("CMDQ_PROD", self._cmdq.next(prod))
 
     def _sync(self) -> None:
         """Wait until every command before has been carried out. -ETIMEDOUT on a stuck queue."""
         self._submit(Command(Opcode.SYNC))
-        cons = self._regs.readl(_at("CMDQ_CONS"))
-        if not self._cmdq.empty(self._regs.readl(_at("CMDQ_PROD")), cons):
+        cons = self._regs.read("CMDQ_CONS")
+        if not self._cmdq.empty(self._regs.read("CMDQ_PROD"), cons):
             raise KernelError(ETIMEDOUT, f"CMD_SYNC timeout, CMDQ_CONS {cons:#x}")
 
     # --- memory ------------------------------------------------------------

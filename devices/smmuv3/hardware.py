@@ -17,7 +17,23 @@ from typing import ClassVar
 import numpy as np
 
 from devices.smmuv3.queues import QueueShape
-from devices.smmuv3.regs import CMDQ_LOG2, EVENTQ_LOG2, SID_BITS, TABLE
+from devices.smmuv3.regs import (
+    CMDQ_ERR,
+    CMDQ_LOG2,
+    CMDQEN,
+    EVENTQ_ABT_ERR,
+    EVENTQ_IRQEN,
+    EVENTQ_LOG2,
+    EVENTQEN,
+    GBPA_ABORT,
+    GBPA_UPDATE,
+    GERROR_IRQEN,
+    OVERFLOW,
+    RECINVSID,
+    SID_BITS,
+    SMMUEN,
+    TABLE,
+)
 from devices.smmuv3.spec import (
     SYNC_SIGNAL_IRQ,
     Command,
@@ -33,13 +49,6 @@ from soc.device import Slot
 from soc.iommu.port import DmaAbort
 from soc.memory.dram import PageSpan
 from soc.registers import RegisterFile, RegisterTable
-
-CR0_SMMUEN, CR0_EVENTQEN, CR0_CMDQEN = 1 << 0, 1 << 2, 1 << 3
-GERROR_CMDQ_ERR, GERROR_EVENTQ_ABT = 1 << 0, 1 << 2
-IRQ_GERROR, IRQ_EVENTQ = 1 << 0, 1 << 2
-OVERFLOW = 1 << 31
-GBPA_ABORT = 1 << 20
-CR2_RECINVSID = 1 << 1
 
 
 @dataclass(frozen=True)
@@ -78,7 +87,7 @@ class Smmuv3:
     # --- as a Translator ---------------------------------------------------
 
     def translate(self, stream: int, iova: Iova, size: int, write: bool) -> PageSpan:
-        if not self.regs.get("CR0") & CR0_SMMUEN:
+        if not self.regs.get("CR0") & SMMUEN:
             if self.regs.get("GBPA") & GBPA_ABORT:
                 raise self._abort(stream, iova, write, "the SMMU is off and GBPA.ABORT is set")
             return PageSpan.linear(PhysAddr(iova), size)
@@ -91,7 +100,7 @@ class Smmuv3:
             raise self._abort(stream, fault.iova, write, fault.event.name) from fault
 
     def peek(self, stream: int, iova: Iova, size: int) -> PageSpan | None:
-        if not self.regs.get("CR0") & CR0_SMMUEN:
+        if not self.regs.get("CR0") & SMMUEN:
             return PageSpan.linear(PhysAddr(iova), size)
         return self._translation.peek(self._stream_table, stream, iova, size)
 
@@ -108,11 +117,9 @@ class Smmuv3:
 
     def _recorded(self, fault: StreamFault) -> bool:
         """Whether software wants a record and the queue can take one (IHI 0070, 7.2.1)."""
-        if fault.event is EventId.C_BAD_STREAMID and not self.regs.get("CR2") & CR2_RECINVSID:
+        if fault.event is EventId.C_BAD_STREAMID and not self.regs.get("CR2") & RECINVSID:
             return False
-        return (
-            fault.record and bool(self.regs.get("CR0") & CR0_EVENTQEN) and not self._active(GERROR_EVENTQ_ABT)
-        )
+        return fault.record and bool(self.regs.get("CR0") & EVENTQEN) and not self._active(EVENTQ_ABT_ERR)
 
     def _report(self, record: EventRecord, recorded: bool) -> None:
         report = FaultReport(self._slot.clock.now, record)
@@ -133,10 +140,10 @@ class Smmuv3:
         try:
             self._slot.master.write_span(PageSpan.linear(queue.address(prod), 32), data)
         except BusError:
-            self._raise_gerror(GERROR_EVENTQ_ABT)
+            self._raise_gerror(EVENTQ_ABT_ERR)
             return
         self.regs.set("EVENTQ_PROD", (prod & OVERFLOW) | queue.next(prod))
-        if queue.empty(prod, cons) and self.regs.get("IRQ_CTRL") & IRQ_EVENTQ:
+        if queue.empty(prod, cons) and self.regs.get("IRQ_CTRL") & EVENTQ_IRQEN:
             self._eventq_irq.pulse()
 
     # --- commands ----------------------------------------------------------
@@ -149,13 +156,13 @@ class Smmuv3:
         queue = QueueShape.parse(self.regs.get("CMDQ_BASE"), 16, CMDQ_LOG2)
         for _ in range(2 << queue.log2):
             cons = self.regs.get("CMDQ_CONS") & queue.index_mask
-            enabled = self.regs.get("CR0") & CR0_CMDQEN and not self._active(GERROR_CMDQ_ERR)
+            enabled = self.regs.get("CR0") & CMDQEN and not self._active(CMDQ_ERR)
             if not enabled or queue.empty(self.regs.get("CMDQ_PROD"), cons):
                 return
             error = self._run_command(queue.address(cons))
             if error:
                 self.regs.set("CMDQ_CONS", cons | error << 24)
-                self._raise_gerror(GERROR_CMDQ_ERR)
+                self._raise_gerror(CMDQ_ERR)
                 return
             self.regs.set("CMDQ_CONS", queue.next(cons))
 
@@ -193,20 +200,21 @@ class Smmuv3:
     # --- control -----------------------------------------------------------
 
     def _write_cr0(self, value: int) -> None:
-        value &= CR0_SMMUEN | CR0_EVENTQEN | CR0_CMDQEN
-        if (value ^ self.regs.get("CR0")) & CR0_SMMUEN:
+        value &= TABLE["CR0"].writable
+        if (value ^ self.regs.get("CR0")) & SMMUEN:
             self._translation.invalidate_spans()
         self.regs.set("CR0", value)
         self.regs.set("CR0ACK", value)
         self._run_commands()
 
     def _write_irq_ctrl(self, value: int) -> None:
-        self.regs.set("IRQ_CTRL", value & (IRQ_GERROR | IRQ_EVENTQ))
-        self.regs.set("IRQ_CTRLACK", value & (IRQ_GERROR | IRQ_EVENTQ))
+        value &= TABLE["IRQ_CTRL"].writable
+        self.regs.set("IRQ_CTRL", value)
+        self.regs.set("IRQ_CTRLACK", value)
 
     def _write_gbpa(self, value: int) -> None:
-        if value & OVERFLOW:
-            self.regs.set("GBPA", value & ~OVERFLOW)
+        if value & GBPA_UPDATE:
+            self.regs.set("GBPA", value & ~GBPA_UPDATE)
 
     def _write_gerrorn(self, value: int) -> None:
         self.regs.set("GERRORN", value & 0xFFFF_FFFF)
@@ -221,5 +229,5 @@ class Smmuv3:
         if self._active(bit):
             return
         self.regs.set("GERROR", self.regs.get("GERROR") ^ bit)
-        if self.regs.get("IRQ_CTRL") & IRQ_GERROR:
+        if self.regs.get("IRQ_CTRL") & GERROR_IRQEN:
             self._gerror_irq.pulse()

@@ -159,9 +159,7 @@ class Opcode(IntEnum):
     SYNC = 0x46
 
 
-SYNC_SIGNAL_NONE = 0
 SYNC_SIGNAL_IRQ = 1
-SYNC_SIGNAL_SEV = 2
 
 
 @dataclass(frozen=True)

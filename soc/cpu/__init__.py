@@ -2,9 +2,9 @@
 
 from soc.cpu.core import Cpu
 from soc.cpu.image import Image, flat_image, load_image, parse_elf
-from soc.cpu.stop import StopReason
 from soc.cpu.symbols import Symbol, SymbolTable
 from soc.cpu.watch import Touch
+from soc.processor import StopReason
 
 __all__ = [
     "Cpu",

@@ -20,16 +20,16 @@ from soc.bus import Bus
 from soc.clock import Clock
 from soc.cpu.budget import INSTRUCTION, LARGEST
 from soc.cpu.engine import ON_INTERRUPT, Engine
-from soc.cpu.entry import HYPERVISOR_CALL, SECURE_MONITOR_CALL, SUPERVISOR_CALL, RegisterEntry
+from soc.cpu.entry import SUPERVISOR_CALL, RegisterEntry
 from soc.cpu.holes import ABORTS, Holes
 from soc.cpu.image import Image
-from soc.cpu.psci import Power, Psci
-from soc.cpu.stop import POWER_STOPS, StopReason
+from soc.cpu.psci import CALLS, Conduit, Psci
 from soc.cpu.sysregs import InstructionCache, SystemRegisters
 from soc.cpu.timer import GenericTimer
 from soc.cpu.watch import Touch, Watches
 from soc.cpu.ways import Choice, choose
 from soc.cpu.windows import BusWindows
+from soc.processor import StopReason
 
 EXCEPTION_COST = 32
 """Instructions' worth of time an exception takes; it bounds a storm of them."""
@@ -42,7 +42,8 @@ class Cpu:
     """The core. Windows attached to `bus` later than this are not seen.
 
     `start` is where it begins after power-on (the first bank if None), `log`
-    takes one line, `ns_per_instruction` is at least 1.
+    takes one line, `ns_per_instruction` is at least 1. `psci` is the instruction
+    that firmware answers PSCI calls by; the other one, and both if None, are UNDEFINED.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Cpu:
         engine: Choice = "auto",
         ns_per_instruction: int = 1,
         timer_frequency: int = TIMER_FREQUENCY,
+        psci: Conduit | None = None,
     ) -> None:
         self.bus = bus
         self.clock = clock
@@ -63,11 +65,11 @@ class Cpu:
         self._core = Engine()
         self._ways = choose(self._core, engine)
         self._budget = self._ways.budget
-        self._aborts = RegisterEntry(self._core)
+        self._traps = RegisterEntry(self._core)
         registers = SystemRegisters(self._core, self._fail)
         self._instruction_cache = InstructionCache(self._core, registers, self._budget.cut)
         self.timer = GenericTimer(self._core, registers, clock, timer_frequency)
-        self._psci = Psci(self._core, 0, self._power)
+        self._psci = Psci(self._core, psci, 0, self._power)
         self._watches = Watches(self._core, bus, clock, self._ways.locator)
         for bank in bus.dram.banks:
             self._core.map_memory(bank.base, bank.size, bank.host_pointer)
@@ -211,11 +213,14 @@ class Cpu:
 
     def _exception(self, handle: int, number: int, data: int) -> None:
         try:
-            if number in (HYPERVISOR_CALL, SECURE_MONITOR_CALL):
-                self._psci.call()
+            if self._psci.call(number):
                 return
             back = self._core.pc
-            self._ways.entry.enter(number)
+            if number in CALLS:
+                back -= INSTRUCTION  # the engine is past a call by now
+                self._traps.undefined(back)
+            else:
+                self._ways.entry.enter(number)
             self._charge()
             if number != SUPERVISOR_CALL:
                 self._check_lockup(back)
@@ -225,7 +230,7 @@ class Cpu:
 
     def _external_abort(self, write: bool | None) -> None:
         back = self._pc
-        self._aborts.external_abort(back, write)
+        self._traps.external_abort(back, write)
         self._pc = self._core.pc
         self._charge()
         self._check_lockup(back)
@@ -240,8 +245,8 @@ class Cpu:
             self._holes.complain(back, "lockup", f"cpu: the vector at {back:#x} faults itself: locked up")
             self._core.stop()
 
-    def _power(self, power: Power) -> None:
-        self._stopped = POWER_STOPS[power]
+    def _power(self, reason: StopReason) -> None:
+        self._stopped = reason
         self._core.stop()
 
     def _fail(self, error: BaseException) -> None:

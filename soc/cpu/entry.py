@@ -90,6 +90,10 @@ class RegisterEntry:
         same = EC_FROM_SAME_EL if self._engine.exception_level() else 0
         self.take(syndrome(kind + same, EXTERNAL_ABORT | FNV | (WNR if write else 0)), None, pc)
 
+    def undefined(self, pc: int) -> None:
+        """The instruction at `pc` is UNDEFINED."""
+        self.take(syndrome(EC_UNKNOWN), None, pc)
+
 
 class PortableEntry(RegisterEntry):
     """Public API only. The syndrome is read from a saved context at `offset`.

@@ -1,4 +1,4 @@
-"""PSCI over HVC and SMC, for a machine with one core.
+"""PSCI by one conduit, HVC or SMC, for a machine with one core.
 
 Source: Arm DEN 0022 (PSCI 1.0), chapter 5; function ids as in Linux
 include/uapi/linux/psci.h.
@@ -9,9 +9,11 @@ Not modelled: CPU_SUSPEND and every power state, AFFINITY_INFO, SMCCC_VERSION.
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
+from typing import Literal
 
 from soc.cpu.engine import Engine
+from soc.cpu.entry import HYPERVISOR_CALL, SECURE_MONITOR_CALL
+from soc.processor import StopReason
 
 VERSION = 0x8400_0000
 CPU_OFF = 0x8400_0002
@@ -33,37 +35,42 @@ AFFINITY = 0xFF_00FF_FFFF
 WORD, DOUBLE = (1 << 32) - 1, (1 << 64) - 1
 
 
-class Power(Enum):
-    """What software asked of the machine."""
+Conduit = Literal["hvc", "smc"]
+"""The instruction that calls the firmware."""
 
-    CPU_OFF = "cpu off"
-    SYSTEM_OFF = "power off"
-    SYSTEM_RESET = "reset"
+CALLS: dict[int, Conduit] = {HYPERVISOR_CALL: "hvc", SECURE_MONITOR_CALL: "smc"}
+"""The engine's exception numbers of both."""
 
 
 class Psci:
-    """Answers calls; `power` is told of those that do not return."""
+    """Answers calls by `conduit`, none if None; `power` is told of those that do not return."""
 
-    def __init__(self, engine: Engine, affinity: int, power: Callable[[Power], None]) -> None:
+    def __init__(
+        self, engine: Engine, conduit: Conduit | None, affinity: int, power: Callable[[StopReason], None]
+    ) -> None:
         self._engine = engine
+        self._conduit = conduit
         self._affinity = affinity & AFFINITY
         self._power = power
         self._calls: dict[int, Callable[[], int]] = {
             VERSION: lambda: PSCI_1_0,
-            CPU_OFF: lambda: self._leave(Power.CPU_OFF),
+            CPU_OFF: lambda: self._leave(StopReason.HALTED),
             CPU_ON: lambda: self._cpu_on(WORD),
             CPU_ON_64: lambda: self._cpu_on(DOUBLE),
             MIGRATE_INFO_TYPE: lambda: NO_TRUSTED_OS,
-            SYSTEM_OFF: lambda: self._leave(Power.SYSTEM_OFF),
-            SYSTEM_RESET: lambda: self._leave(Power.SYSTEM_RESET),
+            SYSTEM_OFF: lambda: self._leave(StopReason.POWER_OFF),
+            SYSTEM_RESET: lambda: self._leave(StopReason.RESET),
             FEATURES: self._features,
         }
 
-    def call(self) -> None:
-        """Serve the call in x0 (x1 ..), leave the result in x0."""
+    def call(self, exception: int) -> bool:
+        """If `exception` is the conduit: serve the call in x0 (x1 ..) and leave the result in x0."""
+        if exception not in CALLS or CALLS[exception] != self._conduit:
+            return False
         function = self._engine.x(0) & WORD
         answer = self._calls.get(function)
         self._engine.set_x(0, (answer() if answer else NOT_SUPPORTED) & DOUBLE)
+        return True
 
     def _features(self) -> int:
         return SUCCESS if self._engine.x(1) & WORD in self._calls else NOT_SUPPORTED
@@ -72,6 +79,6 @@ class Psci:
         target = self._engine.x(1) & mask
         return ALREADY_ON if target == self._affinity else INVALID_PARAMETERS
 
-    def _leave(self, power: Power) -> int:
-        self._power(power)
+    def _leave(self, reason: StopReason) -> int:
+        self._power(reason)
         return SUCCESS

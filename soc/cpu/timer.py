@@ -36,7 +36,7 @@ FOREVER = 1 << 63
 
 @dataclass(frozen=True)
 class Counter:
-    """System count: `frequency` Hz, derived from the clock's nanoseconds."""
+    """System count: `frequency` Hz, derived from the clock's nanoseconds. At 0 Hz it stands still."""
 
     clock: Clock
     frequency: int
@@ -46,7 +46,9 @@ class Counter:
         return self.clock.now * self.frequency // SECOND
 
     def time_of(self, count: int) -> int:
-        """The first nanosecond at which `value` >= `count`."""
+        """The first nanosecond at which `value` >= `count`; `FOREVER` for a counter that stands still."""
+        if not self.frequency:
+            return FOREVER
         return -(-count * SECOND // self.frequency)
 
 

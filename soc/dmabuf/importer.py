@@ -6,6 +6,7 @@ unmap_attachment -> detach -> dma_buf_put
 
 from __future__ import annotations
 
+from errno import EINVAL
 from typing import TYPE_CHECKING
 
 from soc.address import Iova
@@ -25,8 +26,6 @@ from soc.kernel.scatterlist import DmaDirection, SgTable
 if TYPE_CHECKING:
     from soc.kernel.device import Device
     from soc.kernel.task import Task
-
-EINVAL = 22
 
 
 class ImportedBuffer:

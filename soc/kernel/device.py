@@ -7,21 +7,25 @@ Source: drivers/base/dd.c and drivers/of/platform.c; matching walks the node's
 from __future__ import annotations
 
 from collections.abc import Callable
+from errno import EINVAL, EIO
 from typing import TYPE_CHECKING, ClassVar
 
 from soc.address import PhysAddr
+from soc.bus import BusError
 from soc.devicetree.tree import Node
 from soc.kernel.errors import KernelError
 from soc.kernel.iommu import IommuDomain
+from soc.kernel.irq import Handler
 
 if TYPE_CHECKING:
     from soc.kernel.kernel import Kernel
 
-Handler = Callable[[], None]
-
 
 class Mmio:
-    """ioremap'ed registers of one `reg` window: readl and writel through the bus."""
+    """ioremap'ed registers of one `reg` window: readl and writel through the bus.
+
+    -EIO where nothing answers; on silicon that access is an external abort.
+    """
 
     def __init__(self, kernel: Kernel, base: PhysAddr, size: int) -> None:
         self._cpu = kernel.cpu
@@ -29,20 +33,36 @@ class Mmio:
         self.size = size
 
     def readl(self, offset: int) -> int:
-        return self._cpu.read(PhysAddr(self.base + offset), 4)
+        return self._read(offset, 4)
 
     def writel(self, offset: int, value: int) -> None:
-        self._cpu.write(PhysAddr(self.base + offset), 4, value)
+        self._write(offset, 4, value)
 
     def readq(self, offset: int) -> int:
-        return self._cpu.read(PhysAddr(self.base + offset), 8)
+        return self._read(offset, 8)
 
     def writeq(self, offset: int, value: int) -> None:
-        self._cpu.write(PhysAddr(self.base + offset), 8, value)
+        self._write(offset, 8, value)
+
+    def _read(self, offset: int, size: int) -> int:
+        try:
+            return self._cpu.read(PhysAddr(self.base + offset), size)
+        except BusError as error:
+            raise KernelError(EIO, str(error)) from error
+
+    def _write(self, offset: int, size: int, value: int) -> None:
+        try:
+            self._cpu.write(PhysAddr(self.base + offset), size, value)
+        except BusError as error:
+            raise KernelError(EIO, str(error)) from error
 
 
 class Device:
-    """A platform device. `dma_mask` in bits; `driver` once bound."""
+    """A platform device. `dma_mask` in bits; `driver` once bound.
+
+    What it requests is managed: given back when its probe fails and when its
+    driver is unbound (drivers/base/devres.c).
+    """
 
     def __init__(self, kernel: Kernel, node: Node) -> None:
         self.kernel = kernel
@@ -52,6 +72,7 @@ class Device:
         self.max_segment_size = 64 << 10
         self.segment_boundary = 0xFFFF_FFFF
         self.iommu_domain: IommuDomain | None = None
+        self._managed: list[Callable[[], None]] = []
 
     @property
     def name(self) -> str:
@@ -63,12 +84,18 @@ class Device:
         """The registers of `reg` entry `index`. -EINVAL if there is none."""
         entries = self.node.reg
         if index >= len(entries):
-            raise KernelError(22, f"{self.name}: no reg entry {index}")
+            raise KernelError(EINVAL, f"{self.name}: no reg entry {index}")
         return Mmio(self.kernel, entries[index].address, entries[index].size)
 
     def request_irq(self, handler: Handler, index: int = 0) -> None:
         """Call `handler` in interrupt context for the node's interrupt `index`."""
         self.kernel.request_irq(self, index, handler)
+        self._managed.append(lambda: self.kernel.free_irq(self, index, handler))
+
+    def release_managed(self) -> None:
+        """Give back what was requested, the newest first (devres_release_all)."""
+        while self._managed:
+            self._managed.pop()()
 
     def __repr__(self) -> str:
         return f"<device {self.name}>"

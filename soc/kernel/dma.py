@@ -10,14 +10,14 @@ segment boundary.
 
 from __future__ import annotations
 
+from errno import EINVAL, EIO
+
 import numpy as np
 
 from soc.address import PAGE_MASK, Iova
 from soc.kernel.device import Device
 from soc.kernel.errors import KernelError
 from soc.kernel.scatterlist import DmaDirection, Ints, SgTable
-
-EIO, EINVAL = 5, 22
 
 
 def dma_map_sgtable(device: Device, sgt: SgTable, direction: DmaDirection, what: str = "a buffer") -> None:

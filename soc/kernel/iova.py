@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from dataclasses import dataclass
+from errno import ENOMEM
 
 from soc.address import PAGE_SIZE, Iova, page_align
 from soc.kernel.errors import KernelError
-
-ENOMEM = 12
 
 
 @dataclass

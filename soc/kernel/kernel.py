@@ -8,7 +8,7 @@ as master `cpu`, so drivers meet the very registers that firmware meets.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from errno import EFAULT, ENODEV, ENOMEM
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,60 +16,38 @@ from numpy.typing import NDArray
 from soc.address import PAGE_SHIFT, PAGE_SIZE, PhysAddr
 from soc.board import Machine
 from soc.devicetree.tree import Node
-from soc.kernel.device import Device, Driver, Handler
+from soc.kernel.device import Device, Driver
 from soc.kernel.errors import EPROBE_DEFER, KernelError
 from soc.kernel.file import FileTable
 from soc.kernel.iommu import IommuDomain, IommuOps
+from soc.kernel.irq import Handler, Interrupts, IrqChip
 from soc.kernel.log import KernelLog
-from soc.kernel.task import Task
 from soc.memory.pages import PageAllocator
 from soc.mmu.tables import PageTable
 
-ENODEV, ENOMEM, EINVAL = 19, 12, 22
-"""errno values of the driver core."""
-
-STORM = 10_000
-"""Interrupts without any time between them after which a line counts as stuck (kernel/irq/spurious.c)."""
-
-
-class IrqChip(Protocol):
-    """What an interrupt controller's driver does for the kernel."""
-
-    def hwirq(self, specifier: tuple[int, ...]) -> int: ...
-
-    def enable(self, specifier: tuple[int, ...]) -> None: ...
-
-    def disable(self, specifier: tuple[int, ...]) -> None: ...
-
-    def handle(self, dispatch: Dispatch) -> None: ...
-
-
-class Dispatch(Protocol):
-    def __call__(self, hwirq: int, /) -> None: ...
-
 
 class Kernel:
-    """The kernel of one machine. `drivers` in the order they are registered."""
+    """The kernel of one machine. `drivers` in the order they are registered.
+
+    `probe_errors` has, by node path, why the last probe of a device did not succeed.
+    """
 
     def __init__(self, machine: Machine, drivers: Iterable[type[Driver]]) -> None:
-        self.machine = machine
+        self._tree = machine.tree
+        self._dram = machine.dram
         self.clock = machine.clock
         self.cpu = machine.bus.master("cpu")
-        self.dram = machine.dram
         self.log = KernelLog(machine.clock)
         self.files = FileTable(self.log)
         self.pages = PageAllocator(
             [(bank.base, bank.size) for bank in machine.dram.banks],
             [(region.base, region.size) for region in machine.tree.reserved],
         )
-        self.init_task = Task.create(self.log, 1, "init")
         self.devices: dict[str, Device] = {}
+        self.probe_errors: dict[str, str] = {}
         self.iommus: dict[str, IommuOps] = {}
         self._drivers = tuple(drivers)
-        self._irqchip: IrqChip | None = None
-        self._handlers: dict[int, list[Handler]] = {}
-        self._specifiers: dict[int, tuple[int, ...]] = {}
-        self._burst, self._burst_at = 0, 0
+        self._interrupts = Interrupts(self.clock, self.log)
         self._domains: dict[tuple[str, int], IommuDomain] = {}
         self._pending = False
         machine.attach_processor(self)
@@ -78,8 +56,8 @@ class Kernel:
 
     def boot(self) -> None:
         """Probe every enabled node that has a driver, deferring as drivers ask."""
-        self.log.info(f"Machine model: {self.machine.tree.model}")
-        waiting = [node for node in self.machine.tree.walk() if node.enabled and self._match(node)]
+        self.log.info(f"Machine model: {self._tree.model}")
+        waiting = [node for node in self._tree.walk() if node.enabled and self._match(node)]
         while waiting:
             deferred = [node for node in waiting if not self._probe(node)]
             if len(deferred) == len(waiting):
@@ -101,8 +79,9 @@ class Kernel:
             if device.driver:
                 device.driver.remove()
                 device.driver = None
+            device.release_managed()
         self.devices.clear()
-        for domain in set(self._domains.values()):
+        for domain in dict.fromkeys(self._domains.values()):
             domain.table.free_all()
         self._domains.clear()
 
@@ -124,10 +103,13 @@ class Kernel:
             driver = kind(device)
             driver.probe()
         except KernelError as error:
+            device.release_managed()
+            self.probe_errors[node.path] = str(error)
             if error.errno == EPROBE_DEFER:
                 return False
             self.log.error(f"{kind.name} {device.name}: probe failed: {error}")
             return True
+        self.probe_errors.pop(node.path, None)
         device.driver = driver
         self.devices[node.path] = device
         return True
@@ -175,54 +157,37 @@ class Kernel:
         if frame is None:
             raise KernelError(ENOMEM, f"no {count} contiguous free pages")
         address = PhysAddr(frame << PAGE_SHIFT)
-        self.dram.view(address, count * PAGE_SIZE)[:] = 0
+        self._dram.view(address, count * PAGE_SIZE)[:] = 0
         return address
 
     def free_pages(self, address: PhysAddr, count: int) -> None:
         self.pages.free(address >> PAGE_SHIFT, (count - 1).bit_length())
 
     def words(self, address: PhysAddr, count: int) -> NDArray[np.uint64]:
-        """Kernel memory as 64-bit words (tables and queues the kernel owns)."""
-        return self.dram.words(address, count)
+        """Kernel memory as 64-bit words (tables and queues the kernel owns).
+
+        -EFAULT outside DRAM and in reserved regions: no page there is the allocator's.
+        """
+        end = address + 8 * count
+        for region in self._tree.reserved:
+            if address < region.end and region.base < end:
+                raise KernelError(EFAULT, f"{address:#x}..{end - 1:#x} is not the kernel's: {region}")
+        if self._dram.bank(address, end - address) is None:
+            raise KernelError(EFAULT, f"{address:#x}..{end - 1:#x} is not DRAM")
+        return self._dram.words(address, count)
 
     # --- interrupts --------------------------------------------------------
 
     def set_irqchip(self, chip: IrqChip) -> None:
-        self._irqchip = chip
+        self._interrupts.chip = chip
 
     def request_irq(self, device: Device, index: int, handler: Handler) -> None:
         """Call `handler` for the device's interrupt `index`. -EINVAL if it has none."""
-        interrupts = device.node.interrupts
-        if self._irqchip is None:
-            raise KernelError(EPROBE_DEFER, f"{device.name}: no interrupt controller yet")
-        if index >= len(interrupts):
-            raise KernelError(EINVAL, f"{device.name}: no interrupt {index}")
-        specifier = interrupts[index].specifier
-        hwirq = self._irqchip.hwirq(specifier)
-        self._handlers.setdefault(hwirq, []).append(handler)
-        self._specifiers[hwirq] = specifier
-        self._irqchip.enable(specifier)
+        self._interrupts.request(device, index, handler)
 
-    def _dispatch(self, hwirq: int, /) -> None:
-        handlers = self._handlers.get(hwirq)
-        if not handlers:
-            self.log.error(f"irq {hwirq}: nobody cared")
-            return
-        for handler in handlers:
-            handler()
-        self._watch_for_storm(hwirq)
-
-    def _watch_for_storm(self, hwirq: int) -> None:
-        """Turn off a line that no handler gets silent; the simulation would never end."""
-        if self.clock.now != self._burst_at:
-            self._burst, self._burst_at = 0, self.clock.now
-        self._burst += 1
-        if self._burst > STORM and self._irqchip:
-            self.log.warn(
-                f"irq {hwirq}: nobody cared, {STORM} interrupts at one instant\nDisabling IRQ #{hwirq}"
-            )
-            self._irqchip.disable(self._specifiers[hwirq])
-            self._burst = 0
+    def free_irq(self, device: Device, index: int, handler: Handler) -> None:
+        """Undo `request_irq`."""
+        self._interrupts.free(device, index, handler)
 
     # --- as the machine's processor ----------------------------------------
 
@@ -231,7 +196,7 @@ class Kernel:
 
     def run(self, until: int) -> None:
         """Serve interrupts, then wait; an event that a handler has put earlier ends the wait."""
-        if self._pending and self._irqchip:
-            self._irqchip.handle(self._dispatch)
+        if self._pending:
+            self._interrupts.serve()
         event = self.clock.next_event()
         self.clock.advance(until if event is None else min(event, until))

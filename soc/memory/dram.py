@@ -76,14 +76,18 @@ USES_BEFORE_WINDOW = 3
 
 
 class Bank:
-    """`size` bytes of DRAM at physical `base`; both multiples of 4 KiB."""
+    """`size` bytes of DRAM at physical `base`; both multiples of 4 KiB. OSError if the host refuses."""
 
     def __init__(self, base: PhysAddr, size: int) -> None:
         self.base = base
         self.size = size
         self.fd = os.memfd_create(f"dram@{base:x}", os.MFD_CLOEXEC)
-        os.ftruncate(self.fd, size)
-        self._map = mmap.mmap(self.fd, size)
+        try:
+            os.ftruncate(self.fd, size)
+            self._map = mmap.mmap(self.fd, size)
+        except OSError:
+            self.close()
+            raise
         self.bytes: Bytes = np.frombuffer(self._map, dtype=np.uint8)
         self.pages: Bytes = self.bytes.reshape(-1, PAGE_SIZE)
         self.whole_pages: NDArray[np.void] = self.bytes.view(PAGE)
@@ -104,6 +108,7 @@ class Bank:
         return self.base <= address and address + size <= self.end
 
     def close(self) -> None:
+        """Close the memfd. The mapping, and with it the memory, lasts until the last array on it is gone."""
         os.close(self.fd)
 
 

@@ -74,7 +74,6 @@ class _Zone:
         self.bytes = np.frombuffer(self.state, dtype=np.uint8)
         self.free: list[dict[int, None]] = [{} for _ in ORDERS]
         runs = list(free_runs(bank, reserved))
-        self.managed = sum(end - first for first, end in runs)
         # The free lists are last in, first out: descending, so that low memory goes first.
         for first, end in reversed(runs):
             for frame, order in reversed(list(aligned_blocks(first, end))):
@@ -194,11 +193,6 @@ class PageAllocator:
             raise BadFree(int(ordered[~known][0]), 0)
         for zone, mine in zip(self._zones, shares, strict=True):
             zone.give_pages(ordered[mine])
-
-    @property
-    def total_frames(self) -> int:
-        """Frames under management, free or not."""
-        return sum(zone.managed for zone in self._zones)
 
     @property
     def free_frames(self) -> int:

@@ -41,28 +41,29 @@ class Traffic:
     def book(self, frames: Frames, sizes: NDArray[np.uint64], write: bool) -> None:
         """Add `sizes[i]` bytes to page `frames[i]`; no page may be named twice."""
         counters = self._writes if write else self._reads
-        counters[self._index(frames)] += sizes
+        counters[self.index(frames)] += sizes
 
     def total(self, frames: Frames | None = None) -> tuple[int, int]:
         """(bytes read, bytes written) on `frames`, or everywhere."""
         self._spread()
         if frames is None:
             return int(self._reads.sum()), int(self._writes.sum())
-        index = self._index(frames)
+        index = self.index(frames)
         return int(self._reads[index].sum()), int(self._writes[index].sum())
 
     def _spread(self) -> None:
         """Book the pending spans on their pages; the first and last may be partial."""
         for (span, write), times in self._pending.items():
             counters = self._writes if write else self._reads
-            index = self._index(span.frames)
+            index = self.index(span.frames)
             last = span.offset + span.size - ((len(span.frames) - 1) << PAGE_SHIFT)
             np.add.at(counters, index, np.uint64(times * PAGE_SIZE))
             counters[index[0]] -= np.uint64(times * span.offset)
             counters[index[-1]] -= np.uint64(times * (PAGE_SIZE - last))
         self._pending.clear()
 
-    def _index(self, frames: Frames) -> Frames:
+    def index(self, frames: Frames) -> Frames:
+        """Where the counters of `frames`, all DRAM, stand in what `per_page` returns."""
         if len(self._dram.banks) == 1:
             return frames - self._dram.banks[0].first_frame
         index = np.zeros(frames.shape, dtype=np.int64)

@@ -7,10 +7,17 @@ that run; the drivers that ship know nothing of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from errno import ENOMEM
 
 from devices.lcdif.driver import LcdifDriver
+from soc.address import PAGE_SHIFT, PAGE_SIZE, Iova
 from soc.dmabuf.importer import ImportedBuffer
-from soc.kernel.device import Driver
+from soc.kernel.device import Device, Driver
+from soc.kernel.dma import dma_map_sgtable, dma_unmap_sgtable
+from soc.kernel.errors import KernelError
+from soc.kernel.scatterlist import DmaDirection, SgTable
+from soc.kernel.task import Task
+from soc.memory.dram import PageSpan
 
 
 class SkipsSizeCheck(LcdifDriver):
@@ -31,7 +38,45 @@ class UnmapsAtFlip(LcdifDriver):
             self.buffers[on_screen].unmap()
 
 
+class CopiesFrames(LcdifDriver):
+    """Shows every frame from a buffer of its own, into which the CPU copies it."""
+
+    def __init__(self, device: Device) -> None:
+        super().__init__(device)
+        self._shadows: list[SgTable] = []
+
+    def import_framebuffer(self, task: Task, fd: int) -> int:
+        index = super().import_framebuffer(task, fd)
+        pages = self.kernel.pages.alloc_pages(self.buffers[index].size >> PAGE_SHIFT)
+        if pages is None:
+            raise KernelError(ENOMEM, "no memory for a second buffer")
+        shadow = SgTable.of([(int(frame) << PAGE_SHIFT, PAGE_SIZE) for frame in pages])
+        dma_map_sgtable(
+            self.device, shadow, DmaDirection.TO_DEVICE, f"a copy of {self.buffers[index].dmabuf}"
+        )
+        self._shadows.append(shadow)
+        return index
+
+    def flip(self, index: int) -> None:
+        sgt, shadow = self.buffers[index].sgt, self._shadows[index]
+        assert sgt is not None  # imported buffers stay mapped
+        source, target = (PageSpan.of(table.frames(), 0, table.size) for table in (sgt, shadow))
+        self.kernel.cpu.write_span(target, self.kernel.cpu.read_span(source))
+        super().flip(index)
+
+    def scanout_address(self, index: int) -> Iova:
+        return Iova(int(self._shadows[index].dma_address[0]))
+
+    def disable(self) -> None:
+        super().disable()
+        for shadow in self._shadows:
+            dma_unmap_sgtable(self.device, shadow, DmaDirection.TO_DEVICE)
+            self.kernel.pages.free_pages(shadow.frames())
+        self._shadows.clear()
+
+
 BUGS: dict[str, type[LcdifDriver]] = {
+    "display-copies-frames": CopiesFrames,
     "display-skips-size-check": SkipsSizeCheck,
     "display-unmaps-at-flip": UnmapsAtFlip,
 }

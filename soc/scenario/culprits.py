@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -14,32 +14,48 @@ from soc.cpu.watch import Touch
 from soc.verify.evidence import BufferRange
 from soc.verify.result import Copy
 
+MOST_PLACES = 3
 
-def copies(touches: Iterable[Touch], image: Image, buffers: list[BufferRange]) -> list[Copy]:
+
+def copies(touches: Sequence[Touch], image: Image, buffers: list[BufferRange]) -> list[Copy]:
     """One `Copy` for each function that both read and wrote the watched memory.
 
-    Its `pc` is that of the instruction that wrote most of the bytes.
+    Where none did both but the program as a whole did, one copy for all of it.
+    `pc` is that of the instruction that wrote most of the bytes.
     """
     by_function: dict[str, list[Touch]] = defaultdict(list)
     for touch in touches:
         symbol = image.symbols.find(touch.pc)
-        by_function[symbol.name if symbol else f"{touch.pc:#x}"].append(touch)
-    found = []
-    for made in by_function.values():
-        reads = [touch for touch in made if touch.access == "read"]
-        writes = [touch for touch in made if touch.access == "write"]
-        if reads and writes:
-            pc = instruction_of(max(writes, key=lambda touch: touch.bytes), image)
-            found.append(
-                Copy(
-                    by=f"cpu at {image.symbols.name(pc)} ({pc:#x})",
-                    bytes=sum(touch.bytes for touch in writes),
-                    source=_names(reads, buffers),
-                    target=_names(writes, buffers),
-                    pc=pc,
-                )
-            )
-    return found
+        by_function[symbol.name if symbol else ""].append(touch)
+    found = [copy for made in by_function.values() if (copy := _copy(made, image, buffers))]
+    whole = _copy(touches, image, buffers)
+    return found or ([whole] if whole else [])
+
+
+def places(touches: Iterable[Touch], image: Image) -> list[str]:
+    """Where in the program most of the watched bytes were touched: `copy_frame+0x14 wrote 4,096 bytes`."""
+    did = {"read": "read", "write": "wrote"}
+    top = sorted(touches, key=lambda touch: (-touch.bytes, touch.pc))[:MOST_PLACES]
+    return [
+        f"{image.symbols.name(instruction_of(touch, image))} {did[touch.access]} {touch.bytes:,} bytes"
+        for touch in top
+    ]
+
+
+def _copy(touches: Sequence[Touch], image: Image, buffers: list[BufferRange]) -> Copy | None:
+    """What these touches amount to if they both read and wrote."""
+    reads = [touch for touch in touches if touch.access == "read"]
+    writes = [touch for touch in touches if touch.access == "write"]
+    if not reads or not writes:
+        return None
+    pc = instruction_of(max(writes, key=lambda touch: touch.bytes), image)
+    return Copy(
+        by=f"cpu at {image.symbols.name(pc)} ({pc:#x})",
+        bytes=sum(touch.bytes for touch in writes),
+        source=_names(reads, buffers),
+        target=_names(writes, buffers),
+        pc=pc,
+    )
 
 
 def instruction_of(touch: Touch, image: Image) -> int:

@@ -12,6 +12,7 @@ from devices.lcdif.driver import LcdifDriver
 from devices.smmuv3.driver import Smmuv3Driver
 from heaps.carveout import CarveoutHeap
 from soc.address import Iova
+from soc.devicetree.reserved import ReservedRegion
 from soc.dmabuf.buffer import DmaBuf
 from soc.dmabuf.ledger import leaked
 from soc.errors import BadInput
@@ -19,13 +20,14 @@ from soc.kernel.device import Driver
 from soc.kernel.errors import KernelError
 from soc.kernel.kernel import Kernel
 from soc.kernel.task import Task
-from soc.kernel.video import PictureFormat
+from soc.picture import PictureFormat
 from soc.scenario.bugs import with_bugs
 from soc.scenario.outcome import Outcome
 from soc.scenario.pipeline import CameraToDisplay
 from soc.scenario.rig import Rig
 from soc.scenario.spec import KernelRun
-from soc.verify.evidence import BufferRange, Sharing, TrafficWindow
+from soc.verify.evidence import BufferRange, Sharing
+from soc.verify.traffic_window import TrafficWindow
 
 APP_PID = 100
 
@@ -38,7 +40,7 @@ class KernelSession:
     def __init__(self, rig: Rig, software: KernelRun) -> None:
         self._rig = rig
         self._software = software
-        self._region = rig.region(software.heap, software.where)
+        self._region = self._carveout()
         self._kernel = Kernel(rig.machine, with_bugs(DRIVERS, software.bugs))
         rig.last_owner = self._last_owner
 
@@ -52,7 +54,7 @@ class KernelSession:
         app = CameraToDisplay(
             task, self._driver("source", CameraDriver), self._driver("sink", LcdifDriver), scenario.frames
         )
-        outcome = Outcome({}, [])
+        outcome = Outcome()
         try:
             buffers = app.open(
                 heap, self._software.buffers, scenario.picture, self._sink_picture(), scenario.pattern
@@ -70,27 +72,36 @@ class KernelSession:
 
     def _stream(self, app: CameraToDisplay, buffers: list[DmaBuf], outcome: Outcome) -> None:
         outcome.sharing = [self._sharing(dmabuf) for dmabuf in buffers]
-        outcome.buffers = [_range(dmabuf) for dmabuf in buffers]
-        window = TrafficWindow(self._rig.machine.bus, np.concatenate([b.frames for b in outcome.buffers]))
+        outcome.names = [BufferRange(str(dmabuf), dmabuf.mappings[0].sgt.frames()) for dmabuf in buffers]
+        outcome.window = TrafficWindow(self._rig.machine.bus)
         app.start()
         try:
             self._rig.machine.run(self._kernel.clock.now + self._rig.scenario.time_limit, app.done)
         finally:
-            outcome.moved = window.moved()
+            outcome.window.close()
         if not app.done():
-            outcome.mishaps.append(
-                f"not done after {self._rig.scenario.time_limit / 1e9:g} s of virtual time"
-            )
+            limit = self._rig.scenario.time_limit / 1e9
+            outcome.mishaps.append(f"not done after {limit:g} s of virtual time")
 
     def _sharing(self, dmabuf: DmaBuf) -> Sharing:
         """What each importer's segments resolve to: their addresses are software's, the pages the SMMU's."""
         views = {}
         for mapping in dmabuf.mappings:
-            device, sgt = mapping.attachment.device, mapping.sgt
+            node, sgt = mapping.attachment.device.node, mapping.sgt
             segments = zip(sgt.dma_address.tolist(), sgt.dma_length.tolist(), strict=True)
-            pages = [self._rig.pages(device.node, Iova(start), size) for start, size in segments]
-            views[device.name] = np.concatenate(pages)
+            pages = [self._rig.pages(node, Iova(start), size) for start, size in segments]
+            views[node.name] = np.concatenate(pages)
         return Sharing(str(dmabuf), views)
+
+    def _carveout(self) -> ReservedRegion:
+        """The heap's region. BadInput for one whose pages the kernel lends out."""
+        region = self._rig.region(self._software.heap, self._software.where)
+        if region.reusable:
+            raise BadInput(
+                f"heap {self._software.heap!r} is reusable: a carveout heap needs a region of its own",
+                self._software.where,
+            )
+        return region
 
     def _sink_picture(self) -> PictureFormat:
         picture = self._rig.scenario.picture
@@ -110,8 +121,3 @@ class KernelSession:
             if isinstance(ops, Smmuv3Driver):
                 return ops.last_owner(stream, iova)
         return "unknown: no IOMMU driver"
-
-
-def _range(dmabuf: DmaBuf) -> BufferRange:
-    """A buffer's pages as its exporter says."""
-    return BufferRange(str(dmabuf), dmabuf.mappings[0].sgt.frames())

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from soc.memory.dram import Frames
 from soc.verify.evidence import BufferRange, Sharing
 from soc.verify.result import Copy
+from soc.verify.traffic_window import TrafficWindow
+
+
+def _none() -> Frames:
+    return np.empty(0, dtype=np.int64)
 
 
 @dataclass
 class Outcome:
-    """`moved` maps each bus master to (bytes read, bytes written) on the buffers."""
+    """`window` has seen the stream and nothing else; None if there was no stream.
 
-    moved: dict[str, tuple[int, int]]
-    buffers: list[BufferRange]
+    `names` are the buffers as software calls them, `watched` pages that count as
+    buffers whether or not an engine used them.
+    """
+
+    window: TrafficWindow | None = None
+    names: list[BufferRange] = field(default_factory=list)
+    watched: Frames = field(default_factory=_none)
     sharing: list[Sharing] = field(default_factory=list)
     copies: list[Copy] = field(default_factory=list)
+    cpu_places: list[str] = field(default_factory=list)
     leaked: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     mishaps: list[str] = field(default_factory=list)

@@ -15,7 +15,7 @@ from devices.lcdif.driver import LcdifDriver
 from soc.dmabuf.buffer import DmaBuf
 from soc.dmabuf.core import dma_buf_fd
 from soc.kernel.task import Task
-from soc.kernel.video import PictureFormat
+from soc.picture import PictureFormat
 
 
 class Heap(Protocol):

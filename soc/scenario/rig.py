@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 Picture = NDArray[np.uint8]
 Progress = Callable[[int], None]
-"""Called with the number of different frames shown so far."""
+"""Called with the number of frames shown so far."""
 
 LastOwner = Callable[[int, int], str]
 """Says who had (stream, iova) last, as far as the software keeps books."""
@@ -53,7 +53,8 @@ class Rig:
         self.display = self._engine("sink", Lcdif)
         self.pictures: dict[str, Picture] = {}
         self._progress = progress
-        self._digests: set[str] = set()
+        self._shown: tuple[str, Iova] | None = None
+        self._changes = 0
         self.faults: list[Fault] = []
         self.last_owner: LastOwner = nobody
         self.display.frames.listeners.append(self._fetched)
@@ -86,22 +87,28 @@ class Rig:
                 return span.frames if span else np.empty(0, dtype=np.int64)
         return PageSpan.linear(PhysAddr(iova), size).frames
 
+    def untranslated(self) -> list[str]:
+        """The engines that reach memory without an IOMMU."""
+        nodes = [self.machine.tree.find(name) for name in (self.scenario.source, self.scenario.sink)]
+        return [node.name for node in nodes if node and "iommus" not in node.properties]
+
     def close(self) -> None:
         self.machine.close()
 
     # --- probes ------------------------------------------------------------
 
     def _fetched(self, record: FrameRecord) -> None:
-        """A frame left the display: count it, and grab it if it is the first or the last."""
-        if record.digest is None or record.digest in self._digests:
+        """A whole frame left the display: count changes of picture, keep the first and the latest due."""
+        if record.digest is None:
             return
-        self._digests.add(record.digest)
-        shown = len(self._digests)
-        if shown == 1:
+        if "first" not in self.pictures:
             self._grab("first", record)
-        if shown == self.scenario.frames:
+        if sum(made.complete for made in self.camera.frames.records) >= self.scenario.frames:
             self._grab("last", record)
-        self._progress(shown)
+        if (record.digest, record.iova) != self._shown:
+            self._shown = (record.digest, record.iova)
+            self._changes += 1
+            self._progress(min(self._changes, self.scenario.frames))
 
     def _faulted(self, smmu: Smmuv3, report: FaultReport) -> None:
         """Book a fault together with who had the address at that moment."""
@@ -140,12 +147,14 @@ class Rig:
         return [model for model in self.machine.models.values() if isinstance(model, Smmuv3)]
 
     def _device_of(self, smmu: Smmuv3, stream: int) -> str:
-        """The node whose `iommus` names this stream of this SMMU."""
-        for node in self.machine.tree.walk():
-            for entry in node.phandles("iommus", "#iommu-cells"):
-                if self.machine.models.get(entry.node.path) is smmu and stream in entry.args[:1]:
-                    return node.name
-        return f"stream {stream:#x}"
+        """The node whose `iommus` names this stream of this SMMU; all of them where devices share it."""
+        names = [
+            node.name
+            for node in self.machine.tree.walk()
+            for entry in node.phandles("iommus", "#iommu-cells")
+            if self.machine.models.get(entry.node.path) is smmu and stream in entry.args[:1]
+        ]
+        return " or ".join(names) or f"stream {stream:#x}"
 
 
 def frames_of(region: ReservedRegion) -> Frames:

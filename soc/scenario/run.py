@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from soc.scenario.firmware import FirmwareSession
 from soc.scenario.kernel import KernelSession
 from soc.scenario.outcome import Outcome
 from soc.scenario.rig import Picture, Progress, Rig
-from soc.scenario.spec import KernelRun, Scenario
-from soc.verify.evidence import Evidence
+from soc.scenario.spec import FirmwareRun, KernelRun, Scenario
+from soc.verify.evidence import Evidence, buffers_used
 from soc.verify.proof import Proof, prove, reasons
 from soc.verify.result import RunResult, Span
 
@@ -39,15 +41,22 @@ def run_scenario(scenario: Scenario, progress: Progress = lambda shown: None) ->
 
 def _evidence(rig: Rig, outcome: Outcome) -> Evidence:
     scenario = rig.scenario
+    produced, fetched = rig.camera.frames.records, rig.display.frames.records
+    buffers = buffers_used([*produced, *fetched], outcome.names)
+    parts = [outcome.watched, *(buffer.frames for buffer in (*outcome.names, *buffers))]
+    pages = np.unique(np.concatenate(parts))
     return Evidence(
         source=rig.camera.frames.engine,
         sink=rig.display.frames.engine,
         frame_bytes=scenario.picture.size,
         wanted=scenario.frames,
-        produced=rig.camera.frames.records,
-        fetched=rig.display.frames.records,
-        moved=outcome.moved,
-        buffers=outcome.buffers,
+        produced=produced,
+        fetched=fetched,
+        moved=outcome.window.moved(pages) if outcome.window else {},
+        buffers=buffers,
+        touched=outcome.window.touched(pages) if outcome.window else {},
+        untranslated=rig.untranslated(),
+        cpu_places=outcome.cpu_places,
         sharing=outcome.sharing,
         cpu_copies=outcome.copies,
         faults=rig.faults,
@@ -63,6 +72,7 @@ def _result(rig: Rig, outcome: Outcome, evidence: Evidence, proof: Proof) -> Run
         scenario=scenario.name,
         board=rig.machine.tree.model,
         description=scenario.description,
+        software=_software(scenario.software),
         width=scenario.picture.width,
         height=scenario.picture.height,
         format=scenario.picture.fourcc,
@@ -74,7 +84,7 @@ def _result(rig: Rig, outcome: Outcome, evidence: Evidence, proof: Proof) -> Run
         mismatched=proof.mismatched,
         moved=proof.moved,
         minimum=proof.minimum,
-        moved_by=outcome.moved,
+        moved_by=evidence.moved,
         faults=evidence.faults,
         leaked=evidence.leaked,
         warnings=evidence.warnings,
@@ -87,11 +97,13 @@ def _result(rig: Rig, outcome: Outcome, evidence: Evidence, proof: Proof) -> Run
 
 
 def _timeline(evidence: Evidence) -> list[Span]:
+    """Every frame at each engine; a fetch carries the number of the frame it shows."""
+    shows = {record.digest: record.sequence for record in evidence.produced if record.complete}
     records = sorted([*evidence.produced, *evidence.fetched], key=lambda record: record.started)
     return [
         Span(
             record.engine,
-            record.sequence,
+            shows.get(record.digest, record.sequence),
             evidence.name_of(record.frames),
             record.started,
             record.ended,
@@ -99,3 +111,12 @@ def _timeline(evidence: Evidence) -> list[Span]:
         )
         for record in records
     ]
+
+
+def _software(software: KernelRun | FirmwareRun) -> str:
+    """What drove the machine, for people."""
+    if isinstance(software, FirmwareRun):
+        arguments = " ".join(str(argument) for argument in software.arguments)
+        return f"firmware {software.image.name} {arguments}".rstrip()
+    bugs = f", planted: {', '.join(software.bugs)}" if software.bugs else ""
+    return f"kernel model, {software.buffers} buffers from {software.heap}{bugs}"

@@ -23,7 +23,7 @@ from soc.devicetree.values import Number, Property, RawNode, Row, Text
 from soc.devicetree.yaml_events import read_text
 from soc.devicetree.yaml_source import parse
 from soc.errors import BadInput, Where
-from soc.kernel.video import PictureFormat
+from soc.picture import PictureFormat
 
 T = TypeVar("T")
 

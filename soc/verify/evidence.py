@@ -1,18 +1,18 @@
 """What a run leaves behind for the proof, gathered from the hardware's own books.
 
-Nothing here comes from the software under test: frames from the engines'
-recorders, bytes from the bus ledger, faults from the SMMU, CPU touches from the
-watch on the buffers. Software is asked only for names.
+Frames and the buffers they lay in come from the engines' recorders, bytes from
+the bus ledger, pages from the SMMU, faults from its event log. Software is
+asked for names, and which addresses it gave to which importer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from soc.bus import Bus
+from soc.address import PAGE_SHIFT
 from soc.frames import FrameRecord
 from soc.memory.dram import Frames
 from soc.verify.result import Copy, Fault
@@ -28,7 +28,7 @@ class BufferRange:
 
 @dataclass(frozen=True)
 class Sharing:
-    """One buffer as its importers see it: device name to the page frames its mapping resolves to."""
+    """One buffer as its importers see it: engine to the page frames its addresses resolve to."""
 
     buffer: str
     importers: dict[str, Frames]
@@ -38,8 +38,10 @@ class Sharing:
 class Evidence:
     """Everything the proof looks at. `frame_bytes` is one picture; `wanted` frames were asked for.
 
-    `moved` maps each bus master to (bytes read, bytes written) on the buffers;
-    `source` and `sink` name the masters the pipeline consists of.
+    `source` and `sink` name the masters the pipeline consists of. `moved` maps each
+    bus master to (bytes read, bytes written) on the buffers, `touched` to the pages.
+    `untranslated` names engines that no IOMMU stands before; `cpu_places` says where
+    in its program the CPU touched the buffers.
     """
 
     source: str
@@ -50,6 +52,9 @@ class Evidence:
     fetched: Sequence[FrameRecord]
     moved: dict[str, tuple[int, int]]
     buffers: list[BufferRange]
+    touched: dict[str, tuple[Frames, Frames]] = field(default_factory=dict)
+    untranslated: list[str] = field(default_factory=list)
+    cpu_places: list[str] = field(default_factory=list)
     sharing: list[Sharing] = field(default_factory=list)
     cpu_copies: list[Copy] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
@@ -64,25 +69,22 @@ class Evidence:
         names = [
             buffer.name for buffer in self.buffers if np.isin(buffer.frames, frames, assume_unique=True).any()
         ]
-        return ", ".join(names) or f"memory at {int(frames.min()) << 12:#x}"
+        return ", ".join(dict.fromkeys(names)) or f"memory at {int(frames.min()) << PAGE_SHIFT:#x}"
 
 
-class TrafficWindow:
-    """Bytes every master moves on some pages from the moment this is made."""
+def buffers_used(records: Iterable[FrameRecord], names: Sequence[BufferRange]) -> list[BufferRange]:
+    """The frame buffers as the engines used them, lowest address first.
 
-    def __init__(self, bus: Bus, frames: Frames) -> None:
-        self._bus = bus
-        self._frames = frames
-        self._before = self._totals()
+    Software's `names` are taken where its range holds the first page; a buffer
+    it has no name for is called by its address.
+    """
+    ranges: dict[int, Frames] = {}
+    for record in records:
+        if len(record.frames):
+            ranges.setdefault(int(record.frames[0]), record.frames)
+    return [BufferRange(_name(first, names), ranges[first]) for first in sorted(ranges)]
 
-    def moved(self) -> dict[str, tuple[int, int]]:
-        """Masters that moved anything on the pages since: (bytes read, bytes written)."""
-        before = self._before
-        return {
-            name: (reads - before.get(name, (0, 0))[0], writes - before.get(name, (0, 0))[1])
-            for name, (reads, writes) in self._totals().items()
-            if (reads, writes) != before.get(name, (0, 0))
-        }
 
-    def _totals(self) -> dict[str, tuple[int, int]]:
-        return {name: master.traffic.total(self._frames) for name, master in self._bus.masters.items()}
+def _name(first: int, names: Sequence[BufferRange]) -> str:
+    known = (buffer.name for buffer in names if first in buffer.frames)
+    return next(known, f"buffer at {first << PAGE_SHIFT:#x}")

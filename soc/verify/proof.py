@@ -1,7 +1,7 @@
 """The proof of zero-copy: four conditions, each of which can fail alone.
 
 (a) same pages   every importer's mapping and every frame's transfers resolve to the same page frames
-(b) bytes        the masters moved what the pipeline needs and not a byte more
+(b) bytes        each master moved each whole frame once, the sink once a refresh, and not a byte more
 (c) cpu          the CPU did not touch the buffers
 (d) content      what the sink fetched is what the source produced, frame by frame
 """
@@ -14,9 +14,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soc.frames import FrameRecord
-from soc.verify.evidence import Evidence
+from soc.frames import STOPPED, FrameRecord
+from soc.verify.evidence import Evidence, Sharing
 from soc.verify.result import Check, Copy, Verdict
+
+CPU = "cpu"
+"""The bus master that executes software."""
+
+NOTHING = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,8 @@ def match_frames(produced: Sequence[FrameRecord], fetched: Sequence[FrameRecord]
     mismatched = []
     last = -1
     for record in fetched:
+        if record.fault == STOPPED:
+            continue
         equals = by_digest.get(record.digest) if record.complete else None
         if equals is None:
             mismatched.append((record, record.fault or "its content was produced by nobody"))
@@ -84,7 +91,7 @@ def prove(evidence: Evidence) -> Proof:
     needed = _needed(evidence)
     minimum = _sum(needed)
     moved = _sum(evidence.moved)
-    copies = [*evidence.cpu_copies, *_engine_copies(evidence)]
+    copies = [*evidence.cpu_copies, *_other_copies(evidence)]
     checks = [
         _same_pages(evidence, matched),
         _bytes(evidence, needed),
@@ -103,35 +110,45 @@ def prove(evidence: Evidence) -> Proof:
 def _same_pages(evidence: Evidence, matched: Matched) -> Check:
     name = "same pages"
     for sharing in evidence.sharing:
-        views = list(sharing.importers.items())
-        for device, frames in views[1:]:
-            if not np.array_equal(frames, views[0][1]):
-                return Check(
-                    name, False, f"{device} and {views[0][0]} see different pages of {sharing.buffer}"
-                )
+        if problem := _not_shared(evidence, sharing):
+            return Check(name, False, problem)
+    if not matched.pairs:
+        return Check(name, False, "no frame travelled from source to sink")
     for source, sink in matched.pairs:
         if not np.array_equal(source.frames, sink.frames):
             where = evidence.name_of(source.frames), evidence.name_of(sink.frames)
-            return Check(
-                name,
-                False,
-                f"frame {source.sequence} was produced in {where[0]} and fetched from {where[1]}",
-            )
-    if not matched.pairs and not evidence.sharing:
-        return Check(name, False, "no frame travelled from source to sink")
+            detail = f"frame {source.sequence} was produced in {where[0]} and fetched from {where[1]}"
+            return Check(name, False, detail)
     importers = f"{len(evidence.sharing)} buffers mapped by both engines and " if evidence.sharing else ""
-    travelled = f"{len(matched.pairs)} frames resolve to the same page frames on both sides"
-    return Check(name, True, importers + travelled)
+    detail = f"{importers}{len(matched.pairs)} frames resolve to the same page frames on both sides"
+    if evidence.untranslated:
+        detail += f"; no IOMMU before {', '.join(evidence.untranslated)}, whose addresses are physical"
+    return Check(name, True, detail)
+
+
+def _not_shared(evidence: Evidence, sharing: Sharing) -> str | None:
+    """Why a buffer is not one and the same memory for source, sink and every other importer."""
+    for engine in (evidence.source, evidence.sink):
+        if not len(sharing.importers.get(engine, ())):
+            return f"{sharing.buffer} is not mapped for {engine}"
+    views = list(sharing.importers.items())
+    for engine, frames in views[1:]:
+        if not np.array_equal(frames, views[0][1]):
+            return f"{engine} and {views[0][0]} see different pages of {sharing.buffer}"
+    return None
 
 
 def _needed(evidence: Evidence) -> dict[str, tuple[int, int]]:
-    """Bytes (read, written) the pipeline needs of each master: every whole frame moves once at each end."""
-    produced = sum(record.complete for record in evidence.produced)
-    fetched = sum(record.complete for record in evidence.fetched)
-    return {
-        evidence.source: (0, evidence.frame_bytes * produced),
-        evidence.sink: (evidence.frame_bytes * fetched, 0),
-    }
+    """Bytes (read, written) the pipeline needs of each master.
+
+    Every whole frame moves once at each end; one that was stopped moved what it moved.
+    """
+    produced, fetched = (
+        sum(evidence.frame_bytes for record in records if record.complete)
+        + sum(record.size for record in records if record.fault == STOPPED)
+        for records in (evidence.produced, evidence.fetched)
+    )
+    return {evidence.source: (0, produced), evidence.sink: (fetched, 0)}
 
 
 def _sum(moved: dict[str, tuple[int, int]]) -> int:
@@ -156,9 +173,12 @@ def _bytes(evidence: Evidence, needed: dict[str, tuple[int, int]]) -> Check:
 
 
 def _cpu(evidence: Evidence) -> Check:
-    reads, writes = evidence.moved.get("cpu", (0, 0))
+    reads, writes = evidence.moved.get(CPU, (0, 0))
     if reads or writes:
-        return Check("cpu", False, f"the CPU read {reads:,} and wrote {writes:,} bytes of the buffers")
+        places = f": {'; '.join(evidence.cpu_places)}" if evidence.cpu_places else ""
+        return Check(
+            "cpu", False, f"the CPU read {reads:,} and wrote {writes:,} bytes of the buffers{places}"
+        )
     return Check("cpu", True, "the CPU read and wrote 0 bytes of the buffers")
 
 
@@ -177,14 +197,17 @@ def _content(evidence: Evidence, matched: Matched) -> Check:
     return Check("content", True, f"all {shown} frames fetched are equal to the frames produced, in order")
 
 
-def _engine_copies(evidence: Evidence) -> list[Copy]:
-    """Any master besides the pipeline's two that wrote into the buffers."""
-    every = ", ".join(buffer.name for buffer in evidence.buffers) or "the buffers"
-    return [
-        Copy(name, writes, every, every)
-        for name, (_, writes) in evidence.moved.items()
-        if writes and name not in (evidence.source, evidence.sink, "cpu")
-    ]
+def _other_copies(evidence: Evidence) -> list[Copy]:
+    """What masters besides the pipeline's two copied that has not been named more closely."""
+    copies = []
+    for name, (reads, writes) in evidence.moved.items():
+        if not writes or name in (evidence.source, evidence.sink):
+            continue
+        if name == CPU and (evidence.cpu_copies or not reads):
+            continue
+        read, written = (evidence.name_of(frames) for frames in evidence.touched.get(name, NOTHING))
+        copies.append(Copy(name, writes, read if reads else "elsewhere", written))
+    return copies
 
 
 def _told(copies: list[Copy]) -> list[str]:

@@ -59,7 +59,7 @@ class Span:
 
 @dataclass
 class RunResult:
-    """One finished run. `reasons` is empty exactly when `passed`."""
+    """One finished run. `reasons` is empty exactly when `passed`; `software` says what drove it."""
 
     scenario: str
     board: str
@@ -68,6 +68,7 @@ class RunResult:
     height: int
     format: str
     verdict: Verdict
+    software: str = ""
     checks: list[Check] = field(default_factory=list)
     copies: list[Copy] = field(default_factory=list)
     produced: int = 0
@@ -94,6 +95,7 @@ class RunResult:
         return {
             "scenario": self.scenario,
             "board": self.board,
+            "software": self.software,
             "result": "pass" if self.passed else "fail",
             "reasons": self.reasons,
             "zero_copy": {

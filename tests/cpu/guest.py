@@ -13,6 +13,7 @@ from soc.address import PAGE_SHIFT, PhysAddr
 from soc.bus import Bus, Window
 from soc.clock import Clock
 from soc.cpu import Cpu, Image
+from soc.cpu.psci import Conduit
 from soc.cpu.ways import Choice
 from soc.memory.dram import Bank, Dram
 from soc.mmu.tables import PageTable
@@ -59,7 +60,7 @@ class Device:
 class GuestMachine:
     """16 MiB of DRAM, a device of one page, one of 32 bytes, holes, and a core."""
 
-    def __init__(self, image: Image, engine: Choice) -> None:
+    def __init__(self, image: Image, engine: Choice, psci: Conduit | None = None) -> None:
         self.image = image
         self.dram = Dram([Bank(BASE, SIZE)])
         self.bus = Bus(self.dram)
@@ -69,7 +70,7 @@ class GuestMachine:
         self.log: list[str] = []
         self.bus.attach(Window(PhysAddr(DEVICE), 0x1000, self.device, "device"))
         self.bus.attach(Window(PhysAddr(SMALL_DEVICE), SMALL_SIZE, self.small, "small"))
-        self.cpu = Cpu(self.bus, self.clock, self.log.append, engine=engine)
+        self.cpu = Cpu(self.bus, self.clock, self.log.append, engine=engine, psci=psci)
         self.cpu.load(image)
 
     def close(self) -> None:

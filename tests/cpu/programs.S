@@ -252,6 +252,17 @@ program call_smc
         add     x5, x5, #1
         finish
 
+        .irp    call, hvc, smc
+program undefined_\call                // a call that no firmware takes is skipped
+        set_vectors
+        mov     x26, #4
+        .globl  the_\call
+the_\call:
+        \call     #0
+        add     x5, x5, #1
+        finish
+        .endr
+
 program changed_code                    // x0 = 0: IC IVAU, 1: IC IALLU, 2: nothing
         adr     x6, patch_me
         bl      patch_me

@@ -1,10 +1,12 @@
-"""PSCI over both conduits (Arm DEN 0022, chapter 5)."""
+"""PSCI by either conduit (Arm DEN 0022, chapter 5)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from soc.cpu import StopReason
+from soc.cpu import Image, StopReason
 from soc.cpu.psci import (
     CPU_OFF,
     CPU_ON,
@@ -14,10 +16,24 @@ from soc.cpu.psci import (
     SYSTEM_OFF,
     SYSTEM_RESET,
     VERSION,
+    Conduit,
 )
 from tests.cpu.guest import GuestMachine
 
-pytestmark = pytest.mark.parametrize("conduit", ["call_hvc", "call_smc"])
+CONDUITS: tuple[Conduit, ...] = ("hvc", "smc")
+UNKNOWN_REASON = 0x0200_0000
+
+
+@pytest.fixture(params=CONDUITS)
+def conduit(request: pytest.FixtureRequest) -> Conduit:
+    return request.param
+
+
+@pytest.fixture(params=["fast", "portable"])
+def machine(programs: Image, conduit: Conduit, request: pytest.FixtureRequest) -> Iterator[GuestMachine]:
+    built = GuestMachine(programs, request.param, conduit)
+    yield built
+    built.close()
 
 
 def negative(value: int) -> int:
@@ -39,9 +55,9 @@ def negative(value: int) -> int:
     ],
 )
 def test_calls_that_return(
-    machine: GuestMachine, conduit: str, function: int, argument: int, answer: int
+    machine: GuestMachine, conduit: Conduit, function: int, argument: int, answer: int
 ) -> None:
-    machine.start(conduit, x0=function, x1=argument)
+    machine.start(f"call_{conduit}", x0=function, x1=argument)
     assert machine.run() is StopReason.WFI
     assert negative(machine.x(0)) == answer
     assert machine.x(5) == 1
@@ -55,8 +71,10 @@ def test_calls_that_return(
         (CPU_OFF, StopReason.HALTED),
     ],
 )
-def test_calls_that_do_not(machine: GuestMachine, conduit: str, function: int, reason: StopReason) -> None:
-    machine.start(conduit, x0=function)
+def test_calls_that_do_not(
+    machine: GuestMachine, conduit: Conduit, function: int, reason: StopReason
+) -> None:
+    machine.start(f"call_{conduit}", x0=function)
     assert machine.run() is reason
     now = machine.clock.now
     assert now <= 1
@@ -65,3 +83,13 @@ def test_calls_that_do_not(machine: GuestMachine, conduit: str, function: int, r
     machine.start("take_svc")
     assert machine.run() is StopReason.WFI
     assert machine.x(20) == 1
+
+
+def test_the_other_call_is_undefined(machine: GuestMachine, conduit: Conduit) -> None:
+    """As on a core whose firmware does not take it: the handler sees the call itself."""
+    other = next(name for name in CONDUITS if name != conduit)
+    machine.start(f"undefined_{other}", x0=SYSTEM_OFF)
+    assert machine.run() is StopReason.WFI
+    assert (machine.x(20), machine.x(21), machine.x(5)) == (1, UNKNOWN_REASON, 1)
+    assert machine.x(22) == machine.label(f"the_{other}")
+    assert machine.x(0) == SYSTEM_OFF

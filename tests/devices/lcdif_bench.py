@@ -12,7 +12,8 @@ from devices.lcdif.regs import WORD_LENGTH_24
 from soc.clock import SECOND
 from tests.devices.engine_bench import DRAM, EngineBench
 
-RUN, CLKGATE, SFTRST = 1 << 0, 1 << 30, 1 << 31
+RUN, MASTER, DOTCLK_MODE, CLKGATE, SFTRST = 1 << 0, 1 << 5, 1 << 17, 1 << 30, 1 << 31
+SCANNING = RUN | MASTER | DOTCLK_MODE
 VSYNC, DONE, UNDERFLOW, OVERFLOW = 1 << 8, 1 << 9, 1 << 10, 1 << 11
 ENABLE_ALL = 0xF000
 RESET_CTRL1 = 0x000F0000
@@ -36,6 +37,10 @@ class LcdifBench(EngineBench):
         super().__init__(Lcdif, irqs, **({"assigned-clock-rates": CLOCK} | properties))
         for seed, address in enumerate((FIRST, SECOND_BUFFER, THIRD)):
             self.fill(address, np.random.default_rng(seed).bytes(SIZE))
+        self.set_mode()
+
+    def set_mode(self) -> None:
+        """Take the display out of reset and program the mode."""
         self.write("CTRL_CLR", SFTRST)
         self.write("CTRL_CLR", CLKGATE)
         self.write("CTRL_SET", WORD_LENGTH_24 << 8)
@@ -46,7 +51,7 @@ class LcdifBench(EngineBench):
     def start(self, current: int = FIRST, following: int = FIRST) -> LcdifBench:
         self.write("CUR_BUF", current)
         self.write("NEXT_BUF", following)
-        self.write("CTRL_SET", RUN)
+        self.write("CTRL_SET", SCANNING)
         return self
 
     @property

@@ -12,7 +12,7 @@ from devices.camera.hardware import Camera
 from devices.camera.regs import TABLE
 from soc.kernel.errors import KernelError
 from soc.kernel.scatterlist import DmaDirection
-from soc.kernel.video import PictureFormat
+from soc.picture import PictureFormat
 from tests.devices.kernel_bench import MILLISECOND, PERIOD, KernelBench
 
 SMALL = PictureFormat(64, 48, "XRGB8888")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -95,6 +97,26 @@ def test_only_digits_and_marker_differ_from_the_pattern() -> None:
     different[240 - 4 * scale : 240 - 2 * scale, 7 * 2 * scale : 8 * 2 * scale] = False
     assert not different.any()
     assert (pixels[..., 3] == 255).all()
+
+
+@pytest.mark.parametrize("height", [2, 64, 66, 200])
+@pytest.mark.parametrize("pattern", [PATTERN_GRADIENT, PATTERN_CHECKER])
+def test_a_picture_made_in_slices_is_the_whole_picture(height: int, pattern: int) -> None:
+    whole = draw_pattern(48, height, pattern)
+    luma, chroma = Sensor(48, height, FORMAT_NV12, pattern).planes
+    assert np.array_equal(luma, to_nv12(whole)[0])
+    assert np.array_equal(chroma, to_nv12(whole)[1])
+    assert np.array_equal(Sensor(48, height, FORMAT_XRGB8888, pattern).planes[0], to_xrgb8888(whole))
+
+
+@pytest.mark.parametrize("code", [FORMAT_XRGB8888, FORMAT_NV12])
+def test_a_large_picture_takes_little_more_memory_than_its_bytes(code: int) -> None:
+    tracemalloc.start()
+    sensor = Sensor(2048, 4096, code, PATTERN_CHECKER)
+    sensor.expose(0)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < sum(plane.nbytes for plane in sensor.planes) + 12_000_000
 
 
 def test_patterns() -> None:

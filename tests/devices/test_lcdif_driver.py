@@ -11,7 +11,7 @@ from devices.lcdif.driver import LcdifDriver
 from devices.lcdif.hardware import Lcdif
 from devices.lcdif.regs import TABLE
 from soc.kernel.errors import KernelError
-from soc.kernel.video import PictureFormat
+from soc.picture import PictureFormat
 from tests.devices.kernel_bench import KernelBench
 
 SMALL = PictureFormat(64, 48, "XRGB8888")
@@ -64,9 +64,10 @@ def test_the_first_flip_programs_these_registers_in_this_order(
     recorder = bench.record("lcdif", TABLE)
     display.flip(1)
     assert recorder.writes == [
-        ("NEXT_BUF", iovas[1]),
         ("CTRL_CLR", 1 << 31),
         ("CTRL_CLR", 1 << 30),
+        ("CTRL1", 0x7 << 16),
+        ("CTRL", 1 << 5 | 1 << 19 | 3 << 8 | 3 << 10),
         ("TRANSFER_COUNT", 48 << 16 | 64),
         ("VDCTRL0", 1 << 28 | 1 << 21),
         ("VDCTRL1", 48 + 45),
@@ -74,8 +75,9 @@ def test_the_first_flip_programs_these_registers_in_this_order(
         ("VDCTRL3", 140 << 16 | 22),
         ("VDCTRL4", 1 << 18 | 64),
         ("CUR_BUF", iovas[1]),
+        ("NEXT_BUF", iovas[1]),
         ("CTRL1_SET", 1 << 13 | 1 << 14),
-        ("CTRL", 1 << 5 | 1 << 17 | 1 << 19 | 3 << 8),
+        ("CTRL_SET", 1 << 17),
         ("CTRL_SET", 1),
     ]
     recorder.writes.clear()

@@ -46,7 +46,7 @@ class Rehearsal:
 
     @property
     def smmu(self) -> Smmuv3:
-        (smmu,) = self.machine.find(Smmuv3)
+        smmu = self.machine.model("smmu")
         assert isinstance(smmu, Smmuv3)
         return smmu
 

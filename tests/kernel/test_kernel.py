@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from errno import ENODEV
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,7 +13,7 @@ from devices.catalogue import DRIVERS, models
 from soc.address import PhysAddr
 from soc.board import Machine
 from soc.devicetree.tree import load_board
-from soc.kernel.device import Driver
+from soc.kernel.device import Device, Driver
 from soc.kernel.errors import EPROBE_DEFER, KernelError
 from soc.kernel.kernel import Kernel
 from tests.kernel.rehearsal import BOARD, PAGE, Rehearsal
@@ -181,6 +183,29 @@ def test_devices_name_what_they_lack(small):
         one.request_irq(lambda: None)
 
 
+def test_a_register_that_nothing_answers_fails_the_call(small):
+    """The small board has no models, so its windows are holes of the bus."""
+    one = next(iter(small().devices.values())).ioremap()
+    hole = "of {} bytes at 0x1004: nothing answers there"
+    for call, what in (
+        (lambda: one.readl(4), f"read {hole.format(4)}"),
+        (lambda: one.readq(4), f"read {hole.format(8)}"),
+        (lambda: one.writel(4, 1), f"write {hole.format(4)}"),
+        (lambda: one.writeq(4, 1), f"write {hole.format(8)}"),
+    ):
+        with pytest.raises(KernelError) as caught:
+            call()
+        assert str(caught.value) == f"-EIO: cpu: {what}"
+
+
+def test_why_a_probe_did_not_succeed_is_kept(small):
+    kernel = small(one_1000=1, two_3000=99, four=-1)
+    assert kernel.probe_errors == {
+        "/soc/two@3000": "-EPROBE_DEFER: not yet",
+        "/soc/four": "-ENODEV: nothing there",
+    }
+
+
 def test_pages_are_zeroed_powers_of_two_and_come_back(small):
     kernel = small()
     address = kernel.alloc_pages(3)
@@ -192,6 +217,24 @@ def test_pages_are_zeroed_powers_of_two_and_come_back(small):
     kernel.free_pages(again, 3)
     with pytest.raises(KernelError, match="-ENOMEM: no 1024 contiguous free pages"):
         kernel.alloc_pages(1024)
+
+
+@pytest.mark.parametrize(
+    ("address", "count", "why"),
+    [
+        (0xB000_0000, 1, "the kernel's: /reserved-memory/framebuffer@b0000000 [0xb0000000 - 0xb3ffffff]"),
+        (0xAFFF_FFF8, 2, "the kernel's: /reserved-memory/framebuffer@b0000000 [0xb0000000 - 0xb3ffffff]"),
+        (0x801F_FFF8, 2, "the kernel's: /reserved-memory/firmware@80000000 [0x80000000 - 0x801fffff]"),
+        (0xBFFF_FFF8, 2, "DRAM"),
+        (0x30E0_0000, 1, "DRAM"),
+    ],
+)
+def test_words_are_of_the_kernels_own_memory(board, address, count, why):
+    with pytest.raises(KernelError) as caught:
+        board.kernel.words(PhysAddr(address), count)
+    end = address + 8 * count - 1
+    assert str(caught.value) == f"-EFAULT: {address:#x}..{end:#x} is not {why}"
+    assert len(board.kernel.words(PhysAddr(0x8020_0000), 2)) == 2
 
 
 # --- interrupts and time ----------------------------------------------------
@@ -222,7 +265,7 @@ def test_an_interrupt_runs_every_handler_of_its_line(board):
 
 
 def test_an_interrupt_of_nobody_is_logged(board):
-    board.kernel._handlers.clear()
+    board.kernel._interrupts._lines.clear()
     board.machine.model("smmu")._eventq_irq.pulse()
     board.interrupts()
     assert board.log()[-1] == "irq 106: nobody cared"
@@ -255,6 +298,93 @@ def test_what_a_handler_starts_happens_at_its_own_time(board):
     board.machine.run(20_000, lambda: False)
     assert happened == [130, 10_000]
     assert clock.now == 20_000
+
+
+class Unlucky(Driver):
+    """Binds to the camera and asks for its interrupt; then fails with `errors`, one a probe."""
+
+    name: ClassVar[str] = "unlucky"
+    of_match: ClassVar[tuple[str, ...]] = ("dmabuf-soc,camera",)
+    errors: ClassVar[list[int]] = []
+    heard: ClassVar[list[Driver]] = []
+
+    def probe(self) -> None:
+        self.device.request_irq(self.interrupt)
+        if self.errors:
+            raise KernelError(self.errors.pop(0), "no luck")
+
+    def interrupt(self) -> None:
+        self.heard.append(self)
+        Unlucky.lower()
+
+    lower: ClassVar[Callable[[], None]]
+
+
+def unmasked(board: Rehearsal) -> list[int]:
+    """Shared interrupts that the interrupt controller lets through."""
+    distributor = 0x3880_1000
+    words = [board.machine.bus.master("cpu").read(PhysAddr(distributor + 0x100 + 4 * i), 4) for i in range(5)]
+    return [bit - 32 for bit in range(32, 160) if words[bit // 32] >> bit % 32 & 1]
+
+
+@pytest.fixture
+def unlucky():
+    """The board with a driver of the camera that fails so; its interrupt is risen."""
+    boards = []
+
+    def boot(*errors: int) -> Rehearsal:
+        Unlucky.errors, Unlucky.heard = list(errors), []
+        drivers = [driver for driver in DRIVERS if driver.name != "dmabuf-soc-camera"]
+        boards.append(Rehearsal(drivers=[*drivers, Unlucky]))
+        line = spi(boards[-1], 16)
+        Unlucky.lower = staticmethod(lambda: line(False))
+        line(True)
+        boards[-1].interrupts()
+        return boards[-1]
+
+    yield boot
+    for board in boards:
+        board.close()
+
+
+def test_a_probe_that_fails_leaves_no_handler_and_a_masked_line(unlucky):
+    board = unlucky(ENODEV)
+    assert Unlucky.heard == []
+    assert unmasked(board) == [5, 26, 74, 79]
+    assert board.log()[-1] == "unlucky 32e20000.camera: probe failed: -ENODEV: no luck"
+
+
+def test_a_deferred_probe_has_one_handler_in_the_end(unlucky):
+    board = unlucky(EPROBE_DEFER)
+    assert Unlucky.heard == [board.device("camera").driver]
+    assert unmasked(board) == [5, 16, 26, 74, 79]
+    assert board.kernel.probe_errors == {}
+
+
+def test_a_line_stays_open_while_another_handler_is_there(board):
+    """A second device on the camera's line gives up; the first goes on hearing."""
+    camera, heard, line = board.device("camera"), [], spi(board, 16)
+    guest = Device(board.kernel, camera.node)
+    guest.request_irq(lambda: heard.append("guest"))
+    camera.request_irq(lambda: line(bool(heard.append("camera"))))
+    guest.release_managed()
+    guest.release_managed()
+    line(True)
+    board.interrupts()
+    assert heard == ["camera"]
+    assert board.kernel.log.warnings == []
+
+
+def test_what_was_never_requested_cannot_be_freed(board):
+    board.kernel.free_irq(board.device("camera"), 0, print)
+    assert board.kernel.log.warnings == ["Trying to free already-free IRQ 48 of 32e20000.camera"]
+
+
+def test_unbound_drivers_hear_nothing_and_their_lines_are_masked(board):
+    assert unmasked(board) == [5, 16, 26, 74, 79]
+    board.kernel.shutdown()
+    assert unmasked(board) == []
+    assert board.kernel._interrupts._lines == {}
 
 
 def test_mmio_goes_over_the_bus_as_the_cpu(board):

@@ -130,3 +130,18 @@ def test_contiguous_reads_are_views_and_words_are_shared():
         dram.view(PhysAddr(0x11FFF), 2)
     assert caught.value.args == ("0x11fff+0x2 is not DRAM",)
     bank.close()
+
+
+def test_a_bank_the_host_refuses_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[int] = []
+    create = os.memfd_create
+
+    def memfd_create(name: str, flags: int) -> int:
+        opened.append(create(name, flags))
+        return opened[-1]
+
+    monkeypatch.setattr(os, "memfd_create", memfd_create)
+    with pytest.raises(OSError, match="Cannot allocate memory"):
+        Bank(PhysAddr(0), 200_000 << 30)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(opened[0])

@@ -31,6 +31,7 @@ def test_contract_keys_exactly(tmp_path: Path) -> None:
     assert shape(written(everything, tmp_path)) == {
         "scenario": "str",
         "board": "str",
+        "software": "str",
         "result": "str",
         "reasons": ["str"],
         "zero_copy": {

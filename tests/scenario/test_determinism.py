@@ -52,7 +52,7 @@ def fingerprint(folder: Path, pattern: str = "bars") -> tuple[Any, ...]:
             for record in engine.frames.records
         ]
         memory = [memory_hash(bank) for bank in rig.machine.dram.banks]
-        return frames, pools, memory, outcome.kernel_log, outcome.moved, rig.machine.clock.now
+        return frames, pools, memory, outcome.kernel_log, rig.machine.clock.now
     finally:
         rig.close()
 

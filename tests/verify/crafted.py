@@ -72,5 +72,5 @@ def good(count: int = 4) -> Evidence:
         fetched=fetched(*contents),
         moved={"camera": (0, count * FRAME), "display": (count * FRAME, 0)},
         buffers=[BufferRange(f"buffer {n}", pages(n)) for n in range(3)],
-        sharing=[Sharing(f"buffer {n}", {"cam": pages(n), "lcd": pages(n)}) for n in range(3)],
+        sharing=[Sharing(f"buffer {n}", {"camera": pages(n), "display": pages(n)}) for n in range(3)],
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soc.frames import FrameRecord
+from soc.frames import STOPPED, FrameRecord
 from soc.verify.proof import match_frames
 from tests.verify.crafted import PERIOD, fetched, produced, record
 
@@ -30,13 +30,19 @@ def test_skipped_frames_are_not_mismatches() -> None:
 
 
 def test_why_a_fetch_is_mismatched() -> None:
-    sink = [*fetched("b", "a", "x"), record("display", 3, None, fault="stopped")]
+    sink = [*fetched("b", "a", "x"), record("display", 3, None, fault="F_ACCESS")]
     matched = match_frames(produced("a", "b"), sink)
     assert [(fetch.sequence, why) for fetch, why in matched.mismatched] == [
         (1, "it shows frame 0 after frame 1"),
         (2, "its content was produced by nobody"),
-        (3, "stopped"),
+        (3, "F_ACCESS"),
     ]
+
+
+def test_a_fetch_that_software_stopped_is_no_mismatch() -> None:
+    sink = [*fetched("a"), record("display", 1, None, fault=STOPPED)]
+    matched = match_frames(produced("a"), sink)
+    assert (numbers(matched.pairs), matched.mismatched) == ([(0, 0)], [])
 
 
 def test_a_partial_frame_is_nobodys_source() -> None:

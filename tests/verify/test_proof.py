@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
+from soc.frames import STOPPED
 from soc.memory.dram import Frames
 from soc.verify.evidence import Evidence
 from soc.verify.proof import Proof, prove, reasons
@@ -60,16 +62,40 @@ def test_software_that_keeps_no_books_can_be_proven_by_its_frames() -> None:
 
 def test_importers_that_see_different_pages() -> None:
     evidence = good()
-    evidence.sharing[1].importers["lcd"] = pages(2)
-    assert failed(evidence) == {"same pages": "lcd and cam see different pages of buffer 1"}
+    evidence.sharing[1].importers["other"] = pages(2)
+    assert failed(evidence) == {"same pages": "other and camera see different pages of buffer 1"}
     assert prove(evidence).verdict == "unproven"
+
+
+@pytest.mark.parametrize("engine", ["camera", "display"])
+def test_a_buffer_that_one_of_the_engines_does_not_have(engine: str) -> None:
+    evidence = good()
+    evidence.sharing[2].importers[engine] = pages(2)[:0]
+    assert failed(evidence) == {"same pages": f"buffer 2 is not mapped for {engine}"}
+    del evidence.sharing[2].importers[engine]
+    assert failed(evidence) == {"same pages": f"buffer 2 is not mapped for {engine}"}
+
+
+def test_mappings_alone_prove_nothing() -> None:
+    evidence = good()
+    evidence.fetched = []
+    evidence.moved["display"] = (0, 0)
+    assert failed(evidence)["same pages"] == "no frame travelled from source to sink"
+
+
+def test_a_missing_iommu_is_said() -> None:
+    evidence = good()
+    evidence.untranslated = ["display"]
+    proof = prove(evidence)
+    assert proof.verdict == "proven"
+    assert proof.checks[0].detail.endswith("; no IOMMU before display, whose addresses are physical")
 
 
 @pytest.mark.parametrize("view", [pages(0)[:-1], pages(0)[::-1], pages(0)[:0]])
 def test_importers_that_see_fewer_pages_or_another_order(view: Frames) -> None:
     evidence = good()
-    evidence.sharing[0].importers["lcd"] = view
-    assert failed(evidence) == {"same pages": "lcd and cam see different pages of buffer 0"}
+    evidence.sharing[0].importers["other"] = view
+    assert failed(evidence) == {"same pages": "other and camera see different pages of buffer 0"}
 
 
 def test_a_frame_fetched_from_other_pages_than_it_was_produced_in() -> None:
@@ -121,7 +147,7 @@ def test_too_little_of_one_master_does_not_hide_too_much_of_another() -> None:
 # --- (c) the CPU -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("reads", "writes"), [(4096, 0), (0, 1), (64, 2000)])
+@pytest.mark.parametrize(("reads", "writes"), [(4096, 0), (0, 1), (0, 2000)])
 def test_a_cpu_that_touches_the_buffers(reads: int, writes: int) -> None:
     evidence = good()
     evidence.moved["cpu"] = (reads, writes)
@@ -129,6 +155,23 @@ def test_a_cpu_that_touches_the_buffers(reads: int, writes: int) -> None:
     assert found.pop("cpu") == f"the CPU read {reads:,} and wrote {writes:,} bytes of the buffers"
     assert list(found) == ["bytes"]
     assert prove(evidence).verdict == "unproven"
+
+
+def test_a_cpu_that_reads_and_writes_the_buffers_copied() -> None:
+    evidence = good()
+    evidence.moved["cpu"] = (64, 2000)
+    evidence.touched["cpu"] = (pages(0)[:1], pages(2))
+    evidence.cpu_places = ["memcpy+0x8 wrote 2,000 bytes"]
+    proof = prove(evidence)
+    assert (proof.verdict, proof.copies) == ("copied", [Copy("cpu", 2000, "buffer 0", "buffer 2")])
+    assert failed(evidence)["cpu"].endswith("bytes of the buffers: memcpy+0x8 wrote 2,000 bytes")
+
+
+def test_a_copy_that_is_named_closely_is_named_once() -> None:
+    evidence = good()
+    evidence.moved["cpu"] = (64, 64)
+    evidence.cpu_copies = [Copy("cpu at memcpy", 64, "buffer 0", "buffer 2")]
+    assert prove(evidence).copies == evidence.cpu_copies
 
 
 # --- (d) content -------------------------------------------------------------------
@@ -238,9 +281,10 @@ def test_many_copies_of_one_culprit_are_one_reason() -> None:
 def test_another_engine_that_writes_into_the_buffers_copied() -> None:
     evidence = good()
     evidence.moved["dma"] = (FRAME, 2 * FRAME)
+    evidence.touched["dma"] = (pages(0), np.concatenate([pages(1), pages(2)]))
     proof = prove(evidence)
-    everywhere = "buffer 0, buffer 1, buffer 2"
-    assert (proof.verdict, proof.copies) == ("copied", [Copy("dma", 2 * FRAME, everywhere, everywhere)])
+    expected = Copy("dma", 2 * FRAME, "buffer 0", "buffer 1, buffer 2")
+    assert (proof.verdict, proof.copies) == ("copied", [expected])
     assert failed(evidence) == {"bytes": "dma read 16,384 bytes, 0 needed; dma wrote 32,768 bytes, 0 needed"}
 
 
@@ -288,3 +332,13 @@ def test_a_proven_run_can_still_fail(spoil: Callable[[Evidence], None], reason: 
     spoil(evidence)
     proof: Proof = prove(evidence)
     assert (proof.verdict, reasons(evidence, proof)) == ("proven", [reason])
+
+
+def test_what_a_stopped_engine_had_moved_is_needed_and_no_more() -> None:
+    evidence = good()
+    cut = record("display", 4, None, fault=STOPPED)
+    evidence.fetched = [*evidence.fetched, cut]
+    evidence.moved["display"] = (4 * FRAME + cut.size, 0)
+    assert prove(evidence).verdict == "proven"
+    evidence.moved["display"] = (4 * FRAME, 0)
+    assert failed(evidence) == {"bytes": "display read 65,536 bytes, 73,728 needed"}

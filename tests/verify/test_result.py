@@ -35,6 +35,7 @@ def test_the_contract() -> None:
     assert report == {
         "scenario": "cpu-copy",
         "board": "rehearsal",
+        "software": "",
         "result": "fail",
         "reasons": ["cpu at copy+0x4 copied"],
         "zero_copy": {

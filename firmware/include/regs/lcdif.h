@@ -18,25 +18,25 @@
 #define LCDIF_CTRL_MASTER_MASK                      0x00000020
 #define LCDIF_CTRL_WORD_LENGTH_SHIFT                8 /* 0: 16 bits, 1: 8, 2: 18, 3: 24 bits a pixel */
 #define LCDIF_CTRL_WORD_LENGTH_MASK                 0x00000300
-#define LCDIF_CTRL_LCD_DATABUS_WIDTH_SHIFT          10
+#define LCDIF_CTRL_LCD_DATABUS_WIDTH_SHIFT          10 /* 0: 16, 1: 8, 2: 18, 3: 24 wires */
 #define LCDIF_CTRL_LCD_DATABUS_WIDTH_MASK           0x00000c00
 #define LCDIF_CTRL_DATA_SELECT_SHIFT                16
 #define LCDIF_CTRL_DATA_SELECT_MASK                 0x00010000
-#define LCDIF_CTRL_DOTCLK_MODE_SHIFT                17 /* RGB interface with continuous refresh */
+#define LCDIF_CTRL_DOTCLK_MODE_SHIFT                17 /* RGB interface with continuous refresh; cleared, RUN drops with the frame */
 #define LCDIF_CTRL_DOTCLK_MODE_MASK                 0x00020000
 #define LCDIF_CTRL_VSYNC_MODE_SHIFT                 18
 #define LCDIF_CTRL_VSYNC_MODE_MASK                  0x00040000
-#define LCDIF_CTRL_BYPASS_COUNT_SHIFT               19
+#define LCDIF_CTRL_BYPASS_COUNT_SHIFT               19 /* frame after frame, one in DOTCLK mode */
 #define LCDIF_CTRL_BYPASS_COUNT_MASK                0x00080000
-#define LCDIF_CTRL_CLKGATE_SHIFT                    30
+#define LCDIF_CTRL_CLKGATE_SHIFT                    30 /* stop the clock of the block */
 #define LCDIF_CTRL_CLKGATE_MASK                     0x40000000
-#define LCDIF_CTRL_SFTRST_SHIFT                     31
+#define LCDIF_CTRL_SFTRST_SHIFT                     31 /* registers back to their reset values, and the clock off */
 #define LCDIF_CTRL_SFTRST_MASK                      0x80000000
 #define LCDIF_CTRL_SET                              0x0004 /* wo: SET alias of CTRL */
 #define LCDIF_CTRL_CLR                              0x0008 /* wo: CLR alias of CTRL */
 #define LCDIF_CTRL_TOG                              0x000c /* wo: TOG alias of CTRL */
 #define LCDIF_CTRL1                                 0x0010 /* rw: General control 1 */
-#define LCDIF_CTRL1_RESET_SHIFT                     0
+#define LCDIF_CTRL1_RESET_SHIFT                     0 /* reset pin of the panel; SFTRST leaves it alone */
 #define LCDIF_CTRL1_RESET_MASK                      0x00000001
 #define LCDIF_CTRL1_VSYNC_EDGE_IRQ_SHIFT            8
 #define LCDIF_CTRL1_VSYNC_EDGE_IRQ_MASK             0x00000100

@@ -1,4 +1,4 @@
-"""What a picture in memory looks like, for drivers on both ends of a buffer."""
+"""What a picture in memory looks like, for the software and the hardware on both ends of a buffer."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from soc.address import page_align
 
 BYTES_PER_PIXEL = {"XRGB8888": 4, "RGB565": 2, "NV12": 1}
+"""Of the first plane, by fourcc: every format there is."""
 
 
 @dataclass(frozen=True)
