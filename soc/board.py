@@ -38,6 +38,7 @@ class Machine:
         self.log: list[str] = []
         self._catalogue = catalogue
         self._slots: dict[str, Slot] = {}
+        self.interrupted: Callable[[], bool] = lambda: False
         self._processor: Processor | None = None
         nodes = [node for node in tree.walk() if node.enabled and self._kind(node)]
         for node in sorted(nodes, key=_build_order):
@@ -64,11 +65,13 @@ class Machine:
     def run(self, until: int, stop: Callable[[], bool]) -> StopReason | None:
         """Run to virtual time `until` (ns), until `stop()` or until the processor stops.
 
-        Returns what made the processor stop, or None.
+        Returns what made the processor stop, or None. KeyboardInterrupt once `interrupted()`.
         """
         if self._processor is None:
             raise RuntimeError("the machine has no processor")
         while self.clock.now < until and not stop():
+            if self.interrupted():
+                raise KeyboardInterrupt
             self.clock.run_due()
             event = self.clock.next_event()
             reason = self._processor.run(until if event is None else min(event, until))

@@ -1,7 +1,8 @@
 """The command `soc`.
 
 Exit status: 0 what was asked for held, 1 it did not, 2 it could not be asked: bad input,
-or something no model could go on with. 2 comes with one line on stderr, never a traceback.
+or something no model could go on with, 130 interrupted. 2 comes with one line on stderr,
+never a traceback.
 """
 
 from __future__ import annotations
@@ -21,14 +22,15 @@ from soc.devicetree.report import board_report
 from soc.devicetree.tree import load_board
 from soc.errors import BadInput, SocError
 from soc.guest import CORE_MODELS
+from soc.interrupt import Interrupts
 from soc.regdoc import markdown
 from soc.report.summary import summary
-from soc.report.write import write_report
+from soc.report.write import check_writable, write_report
 from soc.scenario.bugs import BUGS
 from soc.scenario.run import run_scenario
 from soc.scenario.spec import load_scenario
 
-HELD, FAILED, BAD_INPUT = 0, 1, 2
+HELD, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BAD_INPUT
     except KeyboardInterrupt:
         print("soc: interrupted", file=sys.stderr)
-        return FAILED
+        return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output left; what is still buffered has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -62,14 +64,16 @@ def _check(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     scenario = load_scenario(options.scenario, tuple(BUGS))
     out: Path = options.out or Path("out") / scenario.name
-    with tqdm(total=scenario.frames, desc=scenario.name, unit="frame", disable=options.quiet) as bar:
+    check_writable(out)
+    bar = tqdm(total=scenario.frames, desc=scenario.name, unit="frame", disable=options.quiet)
 
-        def progress(shown: int) -> None:
-            bar.update(shown - bar.n)
+    def progress(shown: int) -> None:
+        bar.update(shown - bar.n)
 
-        run = run_scenario(scenario, progress)
-    write_report(run.result, out, run.pictures)
+    with bar, Interrupts() as interrupts:
+        run = run_scenario(scenario, progress, interrupts.seen)
     print(summary(run.result))
+    write_report(run.result, out, run.pictures)
     print(f"report: {out / 'report.html'}")
     return HELD if run.result.passed else FAILED
 

@@ -17,6 +17,9 @@ PSCI = ("arm,psci-1.0", "arm,psci-0.2")
 CORE_MODELS = {CORE: "Cpu", TIMER: "GenericTimer", **dict.fromkeys(PSCI, "Psci")}
 """Nodes that are parts of the core rather than devices on the bus, and what models them."""
 
+LONGEST_SLICE = 100_000_000
+"""Nanoseconds a guest runs before the machine looks whether it is still wanted."""
+
 PHYSICAL, VIRTUAL = 1, 2
 """Places of the two timers of this core among the node's interrupts (binding arm,arch_timer)."""
 
@@ -53,6 +56,7 @@ class Guest:
 
     def run(self, until: int) -> StopReason | None:
         """Execute until `until`; waiting for an interrupt passes time. What stopped it for good, or None."""
+        until = min(until, self._machine.clock.now + LONGEST_SLICE)
         reason = self.cpu.run(until)
         if reason is StopReason.TIME:
             return None

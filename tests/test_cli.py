@@ -130,7 +130,7 @@ def test_an_out_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFix
     out = tmp_path / "file" / "out"
     status, printed, errors = soc(capsys, "run", write_scenario(tmp_path), "--out", out, "--quiet")
     assert (status, printed) == (2, "")
-    assert errors == f"soc: cannot write the report to {out}: Not a directory\n"
+    assert errors == f"soc: cannot write the report to {out}: {out.parent} is not a directory\n"
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_an_interrupt_from_the_keyboard_is_no_traceback(
 
     monkeypatch.setattr("soc.cli.run_scenario", interrupted)
     status, _, errors = soc(capsys, "run", write_scenario(tmp_path), "--quiet")
-    assert (status, errors) == (1, "soc: interrupted\n")
+    assert (status, errors) == (130, "soc: interrupted\n")
 
 
 def test_what_stops_a_run_is_one_line_and_status_2(

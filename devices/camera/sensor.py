@@ -37,6 +37,11 @@ GLYPHS = (
 )
 CELL_ROWS, CELL_COLUMNS = 8, 6
 DIGITS = 6
+DIGITS_NEED = (2 + DIGITS * CELL_COLUMNS, 2 + CELL_ROWS)
+"""Pixels, across and down, that the smallest digits take."""
+
+NUMBER_BYTES = 3
+"""A picture without room for digits carries its number in its first bytes."""
 SLICE = 64
 """Lines drawn and converted at a time; the arithmetic takes many times the bytes of the result."""
 MARKER_NEEDS = CELL_ROWS + 6
@@ -117,6 +122,10 @@ class Sensor:
                 self._shown[place] = int(character)
                 self._put(self._digits[int(character)], 2 * scale, 2 * scale + place * CELL_COLUMNS * scale)
         width, height = self._size
+        if width < DIGITS_NEED[0] or height < DIGITS_NEED[1]:
+            row = self.planes[0][0]
+            count = min(NUMBER_BYTES, len(row))
+            row[:count] = np.frombuffer(number.to_bytes(4, "little")[:count], dtype=np.uint8)
         if height < MARKER_NEEDS * scale:
             return
         self._put(self._still, self._marker_top, self._marker_left)

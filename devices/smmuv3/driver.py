@@ -67,6 +67,18 @@ class Smmuv3Driver(Driver):
         idr0 = self._regs.read("IDR0")
         if not idr0 & S1P:
             raise KernelError(ENODEV, "no stage-1 translation support")
+        try:
+            self._bring_up()
+        except KernelError:
+            self.remove()
+            raise
+        self.kernel.register_iommu(self.device, self)
+        self.kernel.log.info(
+            f"{self.name} {self.device.name}: ias 39-bit, oas 40-bit (features 0x{idr0:08x})"
+        )
+
+    def _bring_up(self) -> None:
+        """Queues and tables in memory, then on. What it raises leaves the device on and memory taken."""
         self._disable()
         self._cmdq = QueueShape(self._alloc(16 << CMDQ_LOG2), CMDQ_LOG2, 16)
         self._eventq = QueueShape(self._alloc(32 << EVENTQ_LOG2), EVENTQ_LOG2, 32)
@@ -74,10 +86,6 @@ class Smmuv3Driver(Driver):
         self._contexts = self._alloc(CD_WORDS * 8 << SID_BITS)
         self._program()
         self._enable()
-        self.kernel.register_iommu(self.device, self)
-        self.kernel.log.info(
-            f"{self.name} {self.device.name}: ias 39-bit, oas 40-bit (features 0x{idr0:08x})"
-        )
 
     def remove(self) -> None:
         self._disable()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from unicorn import arm64_const as arm64
 from unicorn import unicorn_const as const
 
 from soc.address import PhysAddr
@@ -20,10 +21,11 @@ from soc.bus import Bus
 from soc.clock import Clock
 from soc.cpu.budget import INSTRUCTION, LARGEST
 from soc.cpu.engine import ON_INTERRUPT, Engine
-from soc.cpu.entry import SUPERVISOR_CALL, RegisterEntry
+from soc.cpu.entry import DATA_ABORT, PREFETCH_ABORT, SUPERVISOR_CALL, RegisterEntry
 from soc.cpu.holes import ABORTS, Holes
 from soc.cpu.image import Image
 from soc.cpu.psci import CALLS, Conduit, Psci
+from soc.cpu.storm import FaultStorm
 from soc.cpu.sysregs import InstructionCache, SystemRegisters
 from soc.cpu.timer import GenericTimer
 from soc.cpu.watch import Touch, Watches
@@ -80,6 +82,7 @@ class Cpu:
         self._failure: BaseException | None = None
         self._abort: bool | None = None
         self._lockup = False
+        self._storm = FaultStorm()
         self._stopped: StopReason | None = None
         self._until = self._slice_start = 0
         self._pc: int = start if start is not None else bus.dram.banks[0].base
@@ -120,6 +123,7 @@ class Cpu:
         for number, value in enumerate(arguments):
             self._core.set_x(number, value)
         self.timer.reset()
+        self._storm.reset()
         self._core.set_virtual_irq(self._irq)
         self._stopped = None
         self._pc = entry
@@ -224,6 +228,8 @@ class Cpu:
             self._charge()
             if number != SUPERVISOR_CALL:
                 self._check_lockup(back)
+            if number in (PREFETCH_ABORT, DATA_ABORT):
+                self._check_storm(back, self._core.read(arm64.UC_ARM64_REG_FAR_EL1))
         except BaseException as error:
             self._fail(error)
             self._core.stop()
@@ -234,6 +240,7 @@ class Cpu:
         self._pc = self._core.pc
         self._charge()
         self._check_lockup(back)
+        self._check_storm(back, 0)
 
     def _charge(self) -> None:
         self._budget.left = max(0, self._budget.left - EXCEPTION_COST * INSTRUCTION)
@@ -243,6 +250,13 @@ class Cpu:
         if self._core.pc == back:
             self._lockup = True
             self._holes.complain(back, "lockup", f"cpu: the vector at {back:#x} faults itself: locked up")
+            self._core.stop()
+
+    def _check_storm(self, back: int, address: int) -> None:
+        """The same abort so many times in a row will not get better."""
+        if self._storm.raging(back, address):
+            self._log(f"cpu: stuck: the instruction at {back:#x} aborts again and again")
+            self._stopped = StopReason.HALTED
             self._core.stop()
 
     def _power(self, reason: StopReason) -> None:

@@ -82,4 +82,8 @@ class DmaPort:
             self.iommu.peek(self.stream, iova, size) if self.iommu else PageSpan.linear(PhysAddr(iova), size)
         )
         dram = self.master.bus.dram
-        return dram.read(span) if span is not None and dram.holds(span) else None
+        if span is None or not dram.holds(span):
+            return None
+        data = dram.read(span)
+        data.flags.writeable = False
+        return data

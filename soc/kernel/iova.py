@@ -80,4 +80,6 @@ class IovaHistory:
         if not below:
             return "never mapped"
         nearest = max(reversed(below), key=lambda owner: owner.end)
-        return f"never mapped; {iova - nearest.end} bytes past the end of {nearest.describe()}"
+        past = iova - nearest.end
+        where = f"{past:,} bytes past the end of" if past else "it is the first byte past the end of"
+        return f"never mapped; {where} {nearest.describe()}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +17,19 @@ from soc.verify.result import RunResult
 
 PICTURES = ("first", "last")
 """Names of the pictures a run can leave, each as NAME.png: the first and the last frame shown."""
+
+
+def check_writable(out: Path) -> None:
+    """BadInput if the directory `out` can surely not be made or written; makes nothing."""
+    try:
+        there = next(path for path in (out, *out.absolute().parents) if path.exists())
+        why = None if there.is_dir() else f"{there} is not a directory"
+        if why is None and not os.access(there, os.W_OK | os.X_OK):
+            why = f"no permission to write in {there}"
+    except (OSError, ValueError) as error:
+        why = str(error)
+    if why:
+        raise BadInput(f"cannot write the report to {out}: {why}")
 
 
 def write_report(result: RunResult, out: Path, pictures: Mapping[str, NDArray[np.uint8]]) -> None:

@@ -53,7 +53,8 @@ class FirmwareSession:
                 f"the CPU is at {self._image.symbols.name(self._guest.cpu.pc)}"
             )
         elif reason is not StopReason.POWER_OFF:
-            outcome.mishaps.append(f"the CPU stopped: {reason.value}")
+            last = f"; {machine.log[-1]}" if machine.log else ""
+            outcome.mishaps.append(f"the CPU stopped: {reason.value}{last}")
         return outcome
 
     def _check_room(self) -> None:

@@ -113,7 +113,11 @@ class KernelSession:
         node = self._rig.machine.tree.find(name)
         device = self._kernel.devices.get(node.path) if node else None
         if device is None or not isinstance(device.driver, kind):
-            raise BadInput(f"no {kind.name} driver bound to {name!r}", self._rig.scenario.where[role])
+            why = self._kernel.probe_errors.get(node.path) if node else None
+            raise BadInput(
+                f"no {kind.name} driver bound to {name!r}" + (f": {why}" if why else ""),
+                self._rig.scenario.where[role],
+            )
         return device.driver
 
     def _last_owner(self, stream: int, iova: int) -> str:

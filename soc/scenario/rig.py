@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.camera.hardware import Camera
+from devices.camera.regs import FORMATS
 from devices.catalogue import models
 from devices.lcdif.hardware import Lcdif
+from devices.lcdif.regs import WORD_LENGTHS
 from devices.pl011.hardware import Pl011
 from devices.smmuv3.hardware import FaultReport, Smmuv3
 from soc.address import PAGE_SHIFT, Iova, PhysAddr
@@ -51,6 +53,7 @@ class Rig:
         self.machine = Machine(load_board(scenario.board), models())
         self.camera = self._engine("source", Camera)
         self.display = self._engine("sink", Lcdif)
+        self._check_format()
         self.pictures: dict[str, Picture] = {}
         self._progress = progress
         self._shown: tuple[str, Iova] | None = None
@@ -129,6 +132,16 @@ class Rig:
         picture = self.display.picture(record.iova)
         if picture is not None:
             self.pictures[name] = picture
+
+    def _check_format(self) -> None:
+        """BadInput for a format that one of the two engines does not have."""
+        common = [fourcc for fourcc in FORMATS if fourcc in WORD_LENGTHS]
+        if self.scenario.picture.fourcc not in common:
+            raise BadInput(
+                f"format must be {' or '.join(common)} to pass from camera to display: "
+                f"one makes {', '.join(FORMATS)}, the other shows {', '.join(WORD_LENGTHS)}",
+                self.scenario.where["picture"],
+            )
 
     # --- finding things ----------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,9 +25,17 @@ class Run:
     pictures: dict[str, Picture] = field(default_factory=dict)
 
 
-def run_scenario(scenario: Scenario, progress: Progress = lambda shown: None) -> Run:
-    """Carry out `scenario`. BadInput if board, scenario and image do not fit together."""
+def run_scenario(
+    scenario: Scenario,
+    progress: Progress = lambda shown: None,
+    interrupted: Callable[[], bool] = lambda: False,
+) -> Run:
+    """Carry out `scenario`. BadInput if board, scenario and image do not fit together.
+
+    KeyboardInterrupt between two slices of the machine once `interrupted()`.
+    """
     rig = Rig(scenario, progress)
+    rig.machine.interrupted = interrupted
     try:
         software = scenario.software
         if isinstance(software, KernelRun):

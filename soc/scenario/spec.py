@@ -19,17 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from devices.camera.regs import LARGEST_SIDE, PATTERNS
 from soc.devicetree.values import Number, Property, RawNode, Row, Text
 from soc.devicetree.yaml_events import read_text
 from soc.devicetree.yaml_source import parse
 from soc.errors import BadInput, Where
-from soc.picture import PictureFormat
+from soc.picture import BYTES_PER_PIXEL, PictureFormat
 
 T = TypeVar("T")
 
-FORMATS = ("XRGB8888", "RGB565", "NV12")
-PATTERNS = ("bars", "gradient", "checker")
-MAX_SIDE = 8192
 MAX_FRAMES = 1_000_000
 MAX_BUFFERS = 32
 MAX_SECONDS = 86_400
@@ -102,11 +100,11 @@ def load_scenario(path: Path, bugs: tuple[str, ...]) -> Scenario:
         source=top.text("source"),
         sink=top.text("sink"),
         picture=PictureFormat(
-            shape.number("width", 1, MAX_SIDE),
-            shape.number("height", 1, MAX_SIDE),
-            shape.choice("format", FORMATS),
+            shape.number("width", 1, LARGEST_SIDE),
+            shape.number("height", 1, LARGEST_SIDE),
+            shape.choice("format", tuple(BYTES_PER_PIXEL)),
         ),
-        pattern=shape.choice("pattern", PATTERNS, "bars"),
+        pattern=shape.choice("pattern", tuple(PATTERNS), "bars"),
         frames=top.number("frames", 1, MAX_FRAMES),
         time_limit=top.number("time-limit", 1, MAX_SECONDS, 60) * 1_000_000_000,
         software=_software(path, top, bugs),
@@ -124,7 +122,7 @@ def _software(path: Path, top: _Section, bugs: tuple[str, ...]) -> KernelRun | F
             heap=section.text("heap"),
             buffers=section.number("buffers", 1, MAX_BUFFERS),
             bugs=section.choices("bugs", bugs),
-            sink_lines=section.number("sink-lines", 1, MAX_SIDE, 0) or None,
+            sink_lines=section.number("sink-lines", 1, LARGEST_SIDE, 0) or None,
             where=kernel.where,
         )
     assert firmware is not None  # exactly one of the two is there

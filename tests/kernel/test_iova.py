@@ -112,7 +112,7 @@ def test_the_last_owner_in_words():
     first.unmapped = 1_500_000
     gone = "cam's mapping of frame-0 at 0x10000..0x13fff, unmapped at 0.001500 s"
     assert history.last_owner(0x10000) == gone
-    assert history.last_owner(0x14000) == f"never mapped; 0 bytes past the end of {gone}"
+    assert history.last_owner(0x14000) == f"never mapped; it is the first byte past the end of {gone}"
     history.mapped(Iova(0x12000), 0x2000, "lcdif", "frame-1", 9)
     assert history.last_owner(0x12000) == "lcdif's mapping of frame-1 at 0x12000..0x13fff"
     assert history.last_owner(0x11FFF) == gone
@@ -136,4 +136,6 @@ def test_the_last_owner_is_the_newest_that_covers(mappings, at):
         ends = [start + size for start, size in mappings if start + size <= at]
         assert ("past the end" in answer) == bool(ends)
         if ends:
-            assert answer.startswith(f"never mapped; {at - max(ends)} bytes past the end of d's mapping of b")
+            past = at - max(ends)
+            where = f"{past:,} bytes past" if past else "it is the first byte past"
+            assert answer.startswith(f"never mapped; {where} the end of d's mapping of b")

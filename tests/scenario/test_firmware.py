@@ -119,3 +119,16 @@ def test_the_scenarios_that_ship(name: str, verdict: str) -> None:
     assert (result.produced, result.shown, result.mismatched) == (
         (120, 120, 0) if verdict == "proven" else (12, 12, 0)
     )
+
+
+def test_firmware_that_only_faults_is_stopped_and_named(tmp_path: Path) -> None:
+    """Without a console its own exception handler aborts, for ever."""
+    board = (SCENARIOS.parent / "boards" / "rehearsal.yaml").read_text(encoding="utf-8")
+    uart = "  serial@30860000: &uart\n"
+    assert uart in board
+    (tmp_path / "board.yaml").write_text(
+        board.replace(uart, f"{uart}    status: disabled\n"), encoding="utf-8"
+    )
+    result = firmware_run(tmp_path, board="board.yaml").result
+    assert result.reasons[0].startswith("the CPU stopped: halted; ")
+    assert "aborts again and again" in result.reasons[0]

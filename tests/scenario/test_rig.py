@@ -73,7 +73,7 @@ def test_what_the_board_does_not_have(
         (
             ("    interrupts: [[spi, 16, level-high]]\n", ""),
             3,
-            "no dmabuf-soc-camera driver bound to 'camera'",
+            "no dmabuf-soc-camera driver bound to 'camera': -EINVAL: 32e20000.camera: no interrupt 0",
         ),
     ],
 )
