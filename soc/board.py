@@ -30,6 +30,8 @@ class Machine:
     """A built board. `models` by node path, `log` one line per remark of the hardware."""
 
     def __init__(self, tree: Tree, catalogue: Catalogue) -> None:
+        if not tree.memory:
+            raise BadInput("the board has no memory node, so nothing can run on it", tree.root.where)
         self.tree = tree
         self.clock = Clock()
         self.dram = Dram([_bank(memory) for memory in tree.memory])
@@ -130,7 +132,9 @@ class Machine:
             iommu = self.models.get(entry.node.path)
             if iommu is None:
                 raise BadInput(
-                    f"{node.path}: iommus names {entry.node.path}, which has no model", entry.where
+                    f"{node.path}: iommus names {entry.node.path}, which "
+                    + ("has no model" if entry.node.enabled else "is disabled"),
+                    entry.where,
                 )
             return DmaPort(master, entry.args[0] if entry.args else 0, cast(Translator, iommu))
         return DmaPort(master)

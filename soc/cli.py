@@ -8,6 +8,7 @@ never a traceback.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -35,9 +36,13 @@ HELD, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; returns the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         status: int = options.command(options)
+        sys.stdout.flush()
     except SocError as error:
         print(f"soc: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -51,11 +56,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of our output left; what is still buffered has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"soc: the operating system says: {error.strerror}", file=sys.stderr)
+        return BAD_INPUT
     return status
 
 
 def _check(options: argparse.Namespace) -> int:
     tree = load_board(options.board)
+    if not tree.memory:
+        raise BadInput("no memory node: this is no board that can run, or no board at all", tree.root.where)
     kinds = CORE_MODELS | {compatible: model.__name__ for compatible, model in models().items()}
     print(board_report(tree, kinds, drivers_by_compatible()), end="")
     return HELD

@@ -108,7 +108,7 @@ def test_without_out_the_report_goes_to_out_and_the_name(
     ("changes", "problem"),
     [
         ({"frames": "none"}, "{path}:6: frames must be a number from 1 to 1000000, not 'none'"),
-        ({"board": "none.yaml"}, "{folder}/none.yaml:1: cannot read the board: No such file or directory"),
+        ({"board": "none.yaml"}, "{path}:2: there is no board {folder}/none.yaml"),
         ({"board": r'"a\0b"'}, r"{path}:2: board must be the name of a file, not 'a\x00b'"),
         ({"source": "lcdif"}, "{path}:3: source must be an enabled camera: /soc/lcdif@32e00000 is none"),
         ({"kernel": None, "firmware": "{image: none.elf, buffers: fb_pool}"}, "{path}:8: "),
@@ -256,3 +256,24 @@ def test_python_m_soc_is_the_command() -> None:
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "soc: none.yaml:1: cannot read the scenario: No such file or directory\n"
+
+
+def test_a_scenario_is_no_board(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_scenario(tmp_path)
+    assert main(["check", str(path)]) == 2
+    assert capsys.readouterr().err == (
+        f"soc: {path}:1: no memory node: this is no board that can run, or no board at all\n"
+    )
+
+
+def test_output_that_has_nowhere_to_go_is_one_line() -> None:
+    board = str(ROOT / "configs" / "boards" / "rehearsal.yaml")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "soc", "check", board],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (2, "soc: the operating system says: No space left on device\n")

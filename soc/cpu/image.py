@@ -75,12 +75,14 @@ class Image:
 def load_image(path: Path, flat_base: PhysAddr | None = None) -> Image:
     """Read an ELF file, or with `flat_base` a flat binary that starts at its first byte. BadInput."""
     try:
-        size = path.stat().st_size
-        if size > LARGEST_FILE:
-            raise BadInput(f"{path}: {human_size(size)} is more than the {human_size(LARGEST_FILE)} allowed")
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(LARGEST_FILE + 1)
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise BadInput(f"{str(path)!r} is not a file's name: {error}") from error
+    if len(data) > LARGEST_FILE:
+        raise BadInput(f"{path}: more than the {human_size(LARGEST_FILE)} allowed")
     return parse_elf(data, str(path)) if flat_base is None else flat_image(data, flat_base, str(path))
 
 

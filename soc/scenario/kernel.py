@@ -104,7 +104,11 @@ class KernelSession:
         return region
 
     def _sink_picture(self) -> PictureFormat:
+        """What the display is to show: as wide as the camera's picture and at least as high."""
         picture = self._rig.scenario.picture
+        if (self._software.sink_lines or picture.height) < picture.height:
+            problem = f"sink-lines must be at least the picture's {picture.height}, or left out"
+            raise BadInput(problem, self._software.where)
         return PictureFormat(picture.width, self._software.sink_lines or picture.height, picture.fourcc)
 
     def _driver(self, role: str, kind: type[D]) -> D:

@@ -23,7 +23,7 @@ from devices.smmuv3.hardware import FaultReport, Smmuv3
 from soc.address import PAGE_SHIFT, Iova, PhysAddr
 from soc.board import Machine
 from soc.devicetree.reserved import ReservedRegion
-from soc.devicetree.tree import Node, load_board
+from soc.devicetree.tree import Node, Tree, load_board
 from soc.errors import BadInput, Where
 from soc.frames import FrameRecord
 from soc.memory.dram import Frames, PageSpan
@@ -50,7 +50,7 @@ class Rig:
 
     def __init__(self, scenario: Scenario, progress: Progress) -> None:
         self.scenario = scenario
-        self.machine = Machine(load_board(scenario.board), models())
+        self.machine = Machine(self._board(), models())
         self.camera = self._engine("source", Camera)
         self.display = self._engine("sink", Lcdif)
         self._check_format()
@@ -97,6 +97,16 @@ class Rig:
 
     def close(self) -> None:
         self.machine.close()
+
+    def _board(self) -> Tree:
+        """The scenario's board. A file that is not there is the scenario's mistake."""
+        try:
+            there = self.scenario.board.is_file()
+        except OSError:
+            there = False
+        if not there:
+            raise BadInput(f"there is no board {self.scenario.board}", self.scenario.where["board"])
+        return load_board(self.scenario.board)
 
     # --- probes ------------------------------------------------------------
 
@@ -150,7 +160,9 @@ class Rig:
         node = self.machine.tree.find(name)
         model = self.machine.models.get(node.path) if node else None
         if not isinstance(model, kind):
-            found = f"{node.path} is none" if node else f"the board has no node {name!r}"
+            found = f"the board has no node {name!r}"
+            if node:
+                found = f"{node.path} is {'none' if node.enabled else 'disabled'}"
             raise BadInput(
                 f"{role} must be an enabled {kind.__name__.lower()}: {found}", self.scenario.where[role]
             )

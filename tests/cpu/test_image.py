@@ -129,7 +129,7 @@ def test_files(tmp_path: Path) -> None:
         load_image(path, PhysAddr(BASE))
     with path.open("wb") as file:
         file.truncate(LARGEST_FILE + 1)
-    with pytest.raises(BadInput, match=r"67108865 B is more than the 64 MiB allowed$"):
+    with pytest.raises(BadInput, match=r"fw.bin: more than the 64 MiB allowed$"):
         load_image(path)
 
 
