@@ -42,7 +42,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         status: int = options.command(options)
-        sys.stdout.flush()
     except SocError as error:
         print(f"soc: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -52,15 +51,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("soc: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output left; what is still buffered has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence()
         print(f"soc: the operating system says: {error.strerror}", file=sys.stderr)
         return BAD_INPUT
     return status
+
+
+def _say(text: str, end: str = "\n") -> None:
+    """Print. Where the reader of our output has left, the work goes on without a word."""
+    try:
+        print(text, end=end, flush=True)
+    except BrokenPipeError:
+        _silence()
+
+
+def _silence() -> None:
+    """Lead standard output to nowhere, so that what is still buffered cannot fail at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -68,7 +76,7 @@ def _check(options: argparse.Namespace) -> int:
     if not tree.memory:
         raise BadInput("no memory node: this is no board that can run, or no board at all", tree.root.where)
     kinds = CORE_MODELS | {compatible: model.__name__ for compatible, model in models().items()}
-    print(board_report(tree, kinds, drivers_by_compatible()), end="")
+    _say(board_report(tree, kinds, drivers_by_compatible()), end="")
     return HELD
 
 
@@ -83,9 +91,9 @@ def _run(options: argparse.Namespace) -> int:
 
     with bar, Interrupts() as interrupts:
         run = run_scenario(scenario, progress, interrupts.seen)
-    print(summary(run.result))
+    _say(summary(run.result))
     write_report(run.result, out, run.pictures)
-    print(f"report: {out / 'report.html'}")
+    _say(f"report: {out / 'report.html'}")
     return HELD if run.result.passed else FAILED
 
 
@@ -93,11 +101,11 @@ def _regs(options: argparse.Namespace) -> int:
     known = {table.name: table for table in tables()}
     if options.block is None:
         for table in known.values():
-            print(f"{table.name:10} {len(table.registers):3} registers  {table.source}")
+            _say(f"{table.name:10} {len(table.registers):3} registers  {table.source}")
         return HELD
     if options.block not in known:
         raise BadInput(f"no block {options.block!r}; known: {', '.join(known)}")
-    print(markdown(known[options.block]), end="")
+    _say(markdown(known[options.block]), end="")
     return HELD
 
 

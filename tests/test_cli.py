@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -277,3 +278,14 @@ def test_output_that_has_nowhere_to_go_is_one_line() -> None:
             check=False,
         )
     assert (done.returncode, done.stderr) == (2, "soc: the operating system says: No space left on device\n")
+
+
+def test_a_reader_that_leaves_changes_neither_report_nor_status(tmp_path: Path) -> None:
+    path, out = write_scenario(tmp_path), tmp_path / "out"
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "soc", "run", str(path), "--quiet", "--out", str(out)]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads((out / "report.json").read_text(encoding="utf-8"))["result"] == "pass"

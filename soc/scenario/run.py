@@ -113,7 +113,7 @@ def _timeline(evidence: Evidence) -> list[Span]:
         Span(
             record.engine,
             shows.get(record.digest, record.sequence),
-            evidence.name_of(record.frames),
+            evidence.name_of(record.frames) if len(record.frames) else "no memory",
             record.started,
             record.ended,
             record.fault,
