@@ -35,6 +35,10 @@ class IommuOps(Protocol):
         """Drop cached translations of the range and wait until that is done."""
         ...
 
+    def last_owner(self, stream: int, iova: int) -> str:
+        """Whose mapping `iova` was for `stream`, for fault reports."""
+        ...
+
 
 class IommuDomain:
     """One I/O address space of one group."""

@@ -9,7 +9,6 @@ import numpy as np
 from devices.camera.driver import CameraDriver
 from devices.catalogue import DRIVERS
 from devices.lcdif.driver import LcdifDriver
-from devices.smmuv3.driver import Smmuv3Driver
 from heaps.carveout import CarveoutHeap
 from soc.address import Iova
 from soc.devicetree.reserved import ReservedRegion
@@ -124,8 +123,6 @@ class KernelSession:
             )
         return device.driver
 
-    def _last_owner(self, stream: int, iova: int) -> str:
-        for ops in self._kernel.iommus.values():
-            if isinstance(ops, Smmuv3Driver):
-                return ops.last_owner(stream, iova)
-        return "unknown: no IOMMU driver"
+    def _last_owner(self, iommu: str, stream: int, iova: int) -> str:
+        ops = self._kernel.iommus.get(iommu)
+        return ops.last_owner(stream, iova) if ops else f"unknown: no driver is bound to {iommu}"

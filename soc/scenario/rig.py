@@ -36,11 +36,11 @@ Picture = NDArray[np.uint8]
 Progress = Callable[[int], None]
 """Called with the number of frames shown so far."""
 
-LastOwner = Callable[[int, int], str]
-"""Says who had (stream, iova) last, as far as the software keeps books."""
+LastOwner = Callable[[str, int, int], str]
+"""Says who had (path of the IOMMU, stream, iova) last, as far as the software keeps books."""
 
 
-def nobody(stream: int, iova: int) -> str:
+def nobody(iommu: str, stream: int, iova: int) -> str:
     """The answer when no software keeps books about IOVAs."""
     return "unknown: the software under test keeps its own tables"
 
@@ -61,8 +61,9 @@ class Rig:
         self.faults: list[Fault] = []
         self.last_owner: LastOwner = nobody
         self.display.frames.listeners.append(self._fetched)
-        for smmu in self._smmus():
-            smmu.fault_listeners.append(partial(self._faulted, smmu))
+        for path, smmu in self.machine.models.items():
+            if isinstance(smmu, Smmuv3):
+                smmu.fault_listeners.append(partial(self._faulted, path))
 
     @property
     def uart(self) -> str:
@@ -123,18 +124,18 @@ class Rig:
             self._changes += 1
             self._progress(min(self._changes, self.scenario.frames))
 
-    def _faulted(self, smmu: Smmuv3, report: FaultReport) -> None:
+    def _faulted(self, iommu: str, report: FaultReport) -> None:
         """Book a fault together with who had the address at that moment."""
         record = report.record
         self.faults.append(
             Fault(
-                device=self._device_of(smmu, record.stream),
+                device=self._device_of(iommu, record.stream),
                 stream=record.stream,
                 iova=record.iova,
                 access="write" if record.write else "read",
                 reason=record.event.name,
                 time=report.time,
-                last_owner=self.last_owner(record.stream, record.iova),
+                last_owner=self.last_owner(iommu, record.stream, record.iova),
             )
         )
 
@@ -168,16 +169,13 @@ class Rig:
             )
         return model
 
-    def _smmus(self) -> list[Smmuv3]:
-        return [model for model in self.machine.models.values() if isinstance(model, Smmuv3)]
-
-    def _device_of(self, smmu: Smmuv3, stream: int) -> str:
-        """The node whose `iommus` names this stream of this SMMU; all of them where devices share it."""
+    def _device_of(self, iommu: str, stream: int) -> str:
+        """The node whose `iommus` names this stream of this IOMMU; all of them where devices share it."""
         names = [
             node.name
             for node in self.machine.tree.walk()
             for entry in node.phandles("iommus", "#iommu-cells")
-            if self.machine.models.get(entry.node.path) is smmu and stream in entry.args[:1]
+            if entry.node.path == iommu and stream in entry.args[:1]
         ]
         return " or ".join(names) or f"stream {stream:#x}"
 

@@ -129,3 +129,27 @@ def test_the_pages_of_a_mapping_are_what_the_smmu_says(rig: Rig) -> None:
     assert len(rig.pages(display, iova, 4096)) == 0
     assert rig.pages(uart, Iova(0x8000_0800), 0x1000).tolist() == [0x80000, 0x80001]
     assert rig.faults == []
+
+
+def test_equal_stream_ids_of_two_iommus_are_told_apart(tmp_path: Path) -> None:
+    """The display stands behind an SMMU of its own, with the camera's stream id."""
+    second = """  iommu@2b500000: &smmu2
+    compatible: "arm,smmu-v3"
+    reg: [[0x2b500000, 0x20000]]
+    '#iommu-cells': 1
+    interrupts: [[spi, 84, edge-rising], [spi, 89, edge-rising], [spi, 85, edge-rising]]
+    interrupt-names: [eventq, gerror, cmdq-sync]
+
+"""
+    serial = "  serial@30860000: &uart\n"
+    text = BOARD.read_text(encoding="utf-8")
+    assert serial in text and "[[*smmu, 0x10]]" in text
+    text = text.replace(serial, second + serial).replace("[[*smmu, 0x10]]", "[[*smmu2, 0x11]]")
+    (tmp_path / "board.yaml").write_text(text, encoding="utf-8")
+    clean = run(tmp_path, board="board.yaml").result
+    assert (clean.verdict, clean.reasons) == ("proven", [])
+    kernel = "{heap: fb_pool, buffers: 3, sink-lines: 2049, bugs: [display-skips-size-check]}"
+    picture = "{width: 16, height: 2048, format: XRGB8888}"
+    fault = run(tmp_path, board="board.yaml", picture=picture, kernel=kernel).result.faults[0]
+    assert (fault.device, fault.stream, fault.access) == ("lcdif@32e00000", 0x11, "read")
+    assert "32e00000.lcdif's mapping of dma-buf 1" in fault.last_owner
