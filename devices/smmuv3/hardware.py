@@ -72,7 +72,6 @@ class Smmuv3:
         self._sync_irq = slot.irq("cmdq-sync")
         self.regs = RegisterFile(TABLE, slot.log)
         self.targets: tuple[Target, ...] = (self.regs,)
-        self.fault_reports: list[FaultReport] = []
         self.fault_listeners: list[Callable[[FaultReport], None]] = []
         self._translation = Translation(slot.master)
         self._stream_table = StreamTable(PhysAddr(0), 0)
@@ -123,7 +122,6 @@ class Smmuv3:
 
     def _report(self, record: EventRecord, recorded: bool) -> None:
         report = FaultReport(self._slot.clock.now, record)
-        self.fault_reports.append(report)
         if recorded:
             self._write_event(record)
         for listener in self.fault_listeners:

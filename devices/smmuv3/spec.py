@@ -38,7 +38,6 @@ class StreamTableEntry:
 
     valid: bool
     config: int
-    s1_format: int
     context: PhysAddr
     cd_max: int
     stall_disabled: bool
@@ -49,7 +48,6 @@ class StreamTableEntry:
         return cls(
             valid=bool(low & 1),
             config=bits(low, 1, 3),
-            s1_format=bits(low, 4, 2),
             context=PhysAddr(low & 0x000F_FFFF_FFFF_FFC0),
             cd_max=bits(low, 59, 5),
             stall_disabled=bool(bits(words[1], 27, 1)),
@@ -67,10 +65,6 @@ class StreamTableEntry:
         """Words of an STE that translates by one context descriptor."""
         attributes = 1 << 2 | 1 << 4 | 3 << 6
         return [1 | SteConfig.STAGE1 << 1 | context, attributes | 1 << 44, 0, 0, 0, 0, 0, 0]
-
-    @staticmethod
-    def bypass() -> list[int]:
-        return [1 | SteConfig.BYPASS << 1, 1 << 44, 0, 0, 0, 0, 0, 0]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from unicorn import arm64_const as arm64
 from unicorn import unicorn_const as const
 
-from soc.address import PhysAddr
+from soc.address import PhysAddr, VirtAddr
 from soc.bus import Bus
 from soc.clock import Clock
 from soc.cpu.budget import INSTRUCTION, LARGEST
@@ -95,9 +95,9 @@ class Cpu:
         return self._ways.describe()
 
     @property
-    def pc(self) -> int:
+    def pc(self) -> VirtAddr:
         """Address of the next instruction."""
-        return self._pc
+        return VirtAddr(self._pc)
 
     def x(self, number: int) -> int:
         """General register x0 .. x30."""

@@ -61,7 +61,6 @@ class Mark:
 class LifeLines:
     width: float
     height: float
-    chart_left: float
     chart_top: float
     row_height: float
     engines: tuple[str, ...]
@@ -108,7 +107,6 @@ def life_lines(result: RunResult, frames: int = FRAMES) -> LifeLines | None:
     return LifeLines(
         width=LABEL_WIDTH + CHART_WIDTH + MARGIN,
         height=TOP + lane_height * len(lanes) + 1,
-        chart_left=LABEL_WIDTH,
         chart_top=TOP,
         row_height=ROW_HEIGHT,
         engines=engines,

@@ -11,7 +11,7 @@ from typing import cast
 
 import pytest
 
-from devices.smmuv3.hardware import Smmuv3
+from devices.smmuv3.hardware import FaultReport, Smmuv3
 from soc.address import Iova, PhysAddr
 from soc.bus import Bus, Window
 from soc.clock import Clock
@@ -66,6 +66,8 @@ class Bench:
         self.cpu, self.log = bus.master("cpu"), list[str]()
         master = bus.master("iommu@2b400000")
         self.smmu = Smmuv3(Slot(node, Clock(), bus, lines, master, DmaPort(master), self.log.append))
+        self.reports: list[FaultReport] = []
+        self.smmu.fault_listeners.append(self.reports.append)
         bus.attach(Window(PhysAddr(REGISTERS), 0x20000, self.smmu.targets[0], node.name))
         self._tables = TABLES
 

@@ -78,7 +78,7 @@ def test_a_bypassed_stream_is_checked_against_the_output_size_only(bench):
 def test_an_aborting_stream_is_silent(bench, config):
     bench.stream(1 | config << 1)
     assert bench.fault(IOVA) == []
-    assert [report.record.event.name for report in bench.smmu.fault_reports] == ["F_STREAM_DISABLED"]
+    assert [report.record.event.name for report in bench.reports] == ["F_STREAM_DISABLED"]
 
 
 # --- configuration faults ---------------------------------------------------
@@ -260,7 +260,7 @@ def test_peek_reports_and_caches_nothing(bench):
     bench.put(descriptor, 0)
     for stream in (STREAM, 3, 77):
         assert bench.smmu.peek(stream, Iova(IOVA), 4) is None
-    assert (bench.events(), bench.smmu.fault_reports) == ([], [])
+    assert (bench.events(), bench.reports) == ([], [])
     bench.set(CR0, 0)
     assert bench.smmu.peek(STREAM, Iova(DATA), 4).segments() == [(DATA, 4)]
 

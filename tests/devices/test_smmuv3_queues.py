@@ -104,7 +104,7 @@ def test_a_disabled_event_queue_takes_nothing_and_does_not_overflow(bench):
     for number in range(9):
         fault(bench, number << 12)
     assert (bench.get(EVENTQ_PROD), bench.irqs["eventq"]) == (0, 0)
-    assert len(bench.smmu.fault_reports) == 9
+    assert len(bench.reports) == 9
 
 
 def test_an_event_queue_outside_memory_is_a_global_error_until_acknowledged(bench):
