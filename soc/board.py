@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 from soc.address import PhysAddr, human_size
-from soc.bus import Bus, Window
+from soc.bus import Bus, Master, Window
 from soc.clock import Clock
 from soc.device import InterruptController, Model, Slot
 from soc.devicetree.reserved import MemoryRange
@@ -42,7 +42,7 @@ class Machine:
         self._slots: dict[str, Slot] = {}
         self.interrupted: Callable[[], bool] = lambda: False
         self._processor: Processor | None = None
-        nodes = [node for node in tree.walk() if node.enabled and self._kind(node)]
+        nodes = [node for node in tree.walk() if node.enabled and node.match(catalogue) is not None]
         for node in sorted(nodes, key=_build_order):
             self._build(node)
         for node in nodes:
@@ -54,6 +54,10 @@ class Machine:
         if node is None or node.path not in self.models:
             raise BadInput(f"the board has no modelled node {path_or_label!r}")
         return self.models[node.path]
+
+    def dma_port(self, node: Node) -> DmaPort:
+        """The way to memory of a modelled node. KeyError without a model."""
+        return self._slots[node.path].dma
 
     # --- running -----------------------------------------------------------
 
@@ -88,18 +92,13 @@ class Machine:
 
     # --- building ----------------------------------------------------------
 
-    def _kind(self, node: Node) -> type[Model] | None:
-        for compatible in node.compatible:
-            if compatible in self._catalogue:
-                return self._catalogue[compatible]
-        return None
-
     def _build(self, node: Node) -> None:
-        kind = self._kind(node)
+        kind = node.match(self._catalogue)
         assert kind is not None
         master = self.bus.master(self._master_name(node))
         irqs = tuple(IrqLine(f"{node.name}.{index}") for index in range(len(node.interrupts)))
-        slot = Slot(node, self.clock, self.bus, irqs, master, self._dma_port(node), self._log_for(node))
+        port = self._dma_port(node, master)
+        slot = Slot(node, self.clock, self.bus, irqs, master, port, self._log_for(node))
         model = kind(slot)
         self._slots[node.path] = slot
         if len(node.reg) < len(model.targets):
@@ -126,8 +125,7 @@ class Machine:
         namesakes = [other for other in self.tree.walk() if other.name == node.name]
         return node.name if len(namesakes) == 1 else node.path
 
-    def _dma_port(self, node: Node) -> DmaPort:
-        master = self.bus.master(self._master_name(node))
+    def _dma_port(self, node: Node, master: Master) -> DmaPort:
         for entry in node.phandles("iommus", "#iommu-cells"):
             iommu = self.models.get(entry.node.path)
             if iommu is None:

@@ -59,11 +59,20 @@ class FrameRecord:
 STOPPED = "stopped"
 """The `fault` of a frame that ended because software stopped its engine."""
 
+BANDS = 8
+"""Pieces in which engines move a frame while time passes."""
+
+
+def band_lines(lines: int, band: int) -> slice:
+    """Which of a frame's `lines` belong to piece `band` of 0 .. BANDS - 1; may be none."""
+    return slice(lines * band // BANDS, lines * (band + 1) // BANDS)
+
+
 Listener = Callable[[FrameRecord], None]
 
 
 class FrameRecorder:
-    """Collects the records of one engine in one direction.
+    """Collects the records of one engine in one direction; `completed` counts whole frames.
 
     With `digesting` off the digests mean nothing; frames then cost their transfer only.
     """
@@ -72,6 +81,7 @@ class FrameRecorder:
         self.engine = engine
         self.digesting = True
         self.records: list[FrameRecord] = []
+        self.completed = 0
         self.listeners: list[Listener] = []
         self._clock = clock
         self._current: FrameRecord | None = None
@@ -99,6 +109,7 @@ class FrameRecorder:
         record.fault = fault
         if fault is None:
             record.digest = self._hash.hexdigest()
+            self.completed += 1
         self.records.append(record)
         for listener in self.listeners:
             listener(record)

@@ -34,12 +34,11 @@ from soc.address import Iova
 from soc.bus import Target
 from soc.clock import Event
 from soc.device import Slot
-from soc.frames import FrameRecorder
+from soc.frames import BANDS, FrameRecorder, band_lines
 from soc.iommu.port import DmaAbort
 from soc.memory.dram import Bytes
 from soc.registers import RegisterFile, RegisterTable
 
-BANDS = 8
 SHORTEST_PERIOD = 100_000
 
 Buffer = tuple[Iova, Iova]
@@ -174,13 +173,12 @@ class Camera:
     def _write_band(self, band: int) -> None:
         assert self._shot is not None  # a reset cancels the timer
         for pixels, address, stride in self._shot.planes:
-            lines = len(pixels)
-            first, last = lines * band // BANDS, lines * (band + 1) // BANDS
-            if first == last:
+            lines = band_lines(len(pixels), band)
+            rows = pixels[lines]
+            if not len(rows):
                 continue
-            rows = pixels[first:last]
             try:
-                spans = self._slot.dma.write_rows(Iova(address + first * stride), rows, stride)
+                spans = self._slot.dma.write_rows(Iova(address + lines.start * stride), rows, stride)
             except DmaAbort as abort:
                 self._end_frame(band, abort.reason)
                 return

@@ -46,13 +46,12 @@ from soc.address import Iova
 from soc.bus import Target
 from soc.clock import SECOND, Event
 from soc.device import Slot
-from soc.frames import FrameRecorder
+from soc.frames import BANDS, STOPPED, FrameRecorder, band_lines
 from soc.iommu.port import DmaAbort
 from soc.memory.dram import Bytes
 from soc.picture import BYTES_PER_PIXEL
 from soc.registers import RegisterFile, RegisterTable
 
-BANDS = 8
 DEFAULT_PIXEL_CLOCK = 148_500_000
 SHORTEST_FRAME = 100_000
 DEPTHS = {length: BYTES_PER_PIXEL[fourcc] for fourcc, length in WORD_LENGTHS.items()}
@@ -173,10 +172,10 @@ class Lcdif:
 
     def _fetch_band(self, band: int) -> None:
         mode = self._mode
-        first, last = mode.lines * band // BANDS, mode.lines * (band + 1) // BANDS
-        size = (last - first) * mode.line_bytes
+        lines = band_lines(mode.lines, band)
+        size = (lines.stop - lines.start) * mode.line_bytes
         if size and self._fault is None:
-            address = Iova(mode.address + first * mode.line_bytes)
+            address = Iova(mode.address + lines.start * mode.line_bytes)
             try:
                 span, data = self._slot.dma.read(address, size)
                 self.frames.add([span], data)
@@ -208,7 +207,7 @@ class Lcdif:
             self._timer = None
         if self._fetching:
             self._fetching = False
-            self.frames.finish(self._fault or "stopped")
+            self.frames.finish(self._fault or STOPPED)
 
     # --- for people --------------------------------------------------------
 

@@ -11,16 +11,18 @@ Not modelled: interrupt-map, iommu-map, nexus nodes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
-from typing import overload
+from typing import TypeVar, overload
 
 from soc.address import PhysAddr
 from soc.devicetree import cells
 from soc.devicetree.values import Flag, Property, RawNode, Reference, Row, Text, Value
 from soc.errors import BadInput, Where
+
+T = TypeVar("T")
 
 PHYSICAL_BITS = 48
 MAX_CELLS = 4
@@ -93,6 +95,10 @@ class Node:
     def compatible(self) -> tuple[str, ...]:
         """From the most specific to the most general; empty without the property."""
         return self.strings("compatible")
+
+    def match(self, known: Mapping[str, T]) -> T | None:
+        """What `known` has for the most specific of the node's compatible strings."""
+        return next((known[name] for name in self.compatible if name in known), None)
 
     @property
     def enabled(self) -> bool:

@@ -110,14 +110,14 @@ def node_table(tree: Tree, models: Mapping[str, str], drivers: Mapping[str, str]
             node.path,
             _kind(node),
             "okay" if node.enabled else "disabled",
-            _match(node, models),
-            _match(node, drivers),
+            node.match(models) or "no",
+            node.match(drivers) or "no",
         )
         for node in nodes
     ]
     live = [node for node in nodes if node.enabled]
-    modelled = sum(_match(node, models) != "no" for node in live)
-    driven = sum(_match(node, drivers) != "no" for node in live)
+    modelled = sum(node.match(models) is not None for node in live)
+    driven = sum(node.match(drivers) is not None for node in live)
     lines = _table(("node", "compatible", "status", "model", "driver"), rows)
     return [*lines, f"{len(live)} enabled: {modelled} with a model, {driven} with a driver"]
 
@@ -182,11 +182,6 @@ def _interrupt_row(interrupt: Interrupt, line: int | None, node: Node, name: str
         names = {value: text for text, value in TRIGGERS.items()}
         trigger = names.get(cells[2] & TRIGGER_MASK, f"{cells[2]:#x}")
     return str(line) if line is not None else "-", shown, trigger, node.path, name, interrupt.controller.path
-
-
-def _match(node: Node, known: Mapping[str, str]) -> str:
-    """The entry of the node's most specific compatible that `known` has, or no."""
-    return next((known[name] for name in node.compatible if name in known), "no")
 
 
 # --- text -------------------------------------------------------------------

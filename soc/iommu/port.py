@@ -76,11 +76,15 @@ class DmaPort:
             return [self.write(iova, rows.reshape(-1))]
         return [self.write(Iova(iova + line * stride), rows[line]) for line in range(height)]
 
+    def peek_span(self, iova: Iova, size: int) -> PageSpan | None:
+        """Like `span` for a debugger: reports nothing; None where something is not mapped."""
+        if self.iommu is None:
+            return PageSpan.linear(PhysAddr(iova), size)
+        return self.iommu.peek(self.stream, iova, size)
+
     def peek(self, iova: Iova, size: int) -> Bytes | None:
         """A debugger's read: no fault, no traffic; None where nothing is mapped."""
-        span = (
-            self.iommu.peek(self.stream, iova, size) if self.iommu else PageSpan.linear(PhysAddr(iova), size)
-        )
+        span = self.peek_span(iova, size)
         dram = self.master.bus.dram
         if span is None or not dram.holds(span):
             return None

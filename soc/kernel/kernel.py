@@ -46,7 +46,8 @@ class Kernel:
         self.devices: dict[str, Device] = {}
         self.probe_errors: dict[str, str] = {}
         self.iommus: dict[str, IommuOps] = {}
-        self._drivers = tuple(drivers)
+        registered = tuple(drivers)
+        self._drivers = {name: driver for driver in reversed(registered) for name in driver.of_match}
         self._interrupts = Interrupts(self.clock, self.log)
         self._domains: dict[tuple[str, int], IommuDomain] = {}
         self._pending = False
@@ -57,7 +58,9 @@ class Kernel:
     def boot(self) -> None:
         """Probe every enabled node that has a driver, deferring as drivers ask."""
         self.log.info(f"Machine model: {self._tree.model}")
-        waiting = [node for node in self._tree.walk() if node.enabled and self._match(node)]
+        waiting = [
+            node for node in self._tree.walk() if node.enabled and node.match(self._drivers) is not None
+        ]
         while waiting:
             deferred = [node for node in waiting if not self._probe(node)]
             if len(deferred) == len(waiting):
@@ -85,16 +88,9 @@ class Kernel:
             domain.table.free_all()
         self._domains.clear()
 
-    def _match(self, node: Node) -> type[Driver] | None:
-        for compatible in node.compatible:
-            for driver in self._drivers:
-                if compatible in driver.of_match:
-                    return driver
-        return None
-
     def _probe(self, node: Node) -> bool:
         """False if the driver wants to be asked again."""
-        kind = self._match(node)
+        kind = node.match(self._drivers)
         if kind is None:
             return True
         device = Device(self, node)

@@ -140,21 +140,15 @@ class Dram:
         return self.view(address, 8 * count).view("<u8")
 
     def read(self, span: PageSpan) -> Bytes:
-        """The bytes of `span` as of now. A view when they are contiguous in a bank: copy to keep."""
-        if span.contiguous and self.bank(span.address, span.size):
-            return self.view(span.address, span.size)
-        end = span.offset + span.size
-        if (window := self._window(span)) is not None:
-            return window[span.offset : end]
-        return self._gather(span.frames).reshape(-1)[span.offset : end]
+        """The bytes of `span` as of now. A view where they lie in one piece: copy to keep."""
+        if (piece := self._piece(span)) is not None:
+            return piece
+        return self._gather(span.frames).reshape(-1)[span.offset : span.offset + span.size]
 
     def write(self, span: PageSpan, data: Bytes) -> None:
         """Put `data` (span.size bytes) at `span`."""
-        if span.contiguous and self.bank(span.address, span.size):
-            self.view(span.address, span.size)[:] = data
-            return
-        if (window := self._window(span)) is not None:
-            window[span.offset : span.offset + span.size] = data
+        if (piece := self._piece(span)) is not None:
+            piece[:] = data
             return
         head = min(-span.offset % PAGE_SIZE, span.size)
         body = (span.size - head) >> PAGE_SHIFT
@@ -169,12 +163,27 @@ class Dram:
 
     def holds(self, span: PageSpan) -> bool:
         """Whether all of `span` is DRAM."""
-        if self._windows.get(span) is not None or (span.contiguous and self.bank(span.address, span.size)):
+        if self._windows.get(span) is not None or self._in_a_row(span) is not None:
             return True
         low, high = int(span.frames.min()), int(span.frames.max())
         if self.bank(low << PAGE_SHIFT, (high - low + 1) << PAGE_SHIFT):
             return True
         return bool((self._banks_of(span.frames) >= 0).all())
+
+    def _piece(self, span: PageSpan) -> Bytes | None:
+        """The bytes of `span` themselves where this process sees them side by side; None otherwise."""
+        if (row := self._in_a_row(span)) is not None:
+            return row
+        window = self._window(span)
+        return None if window is None else window[span.offset : span.offset + span.size]
+
+    def _in_a_row(self, span: PageSpan) -> Bytes | None:
+        """The bytes of a contiguous span in one bank."""
+        bank = self.bank(span.address, span.size) if span.contiguous else None
+        if bank is None:
+            return None
+        start = span.address - bank.base
+        return bank.bytes[start : start + span.size]
 
     def _window(self, span: PageSpan) -> Bytes | None:
         """A contiguous window on a span that has proved to be used again; None otherwise."""

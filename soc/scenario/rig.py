@@ -20,13 +20,13 @@ from devices.lcdif.hardware import Lcdif
 from devices.lcdif.regs import WORD_LENGTHS
 from devices.pl011.hardware import Pl011
 from devices.smmuv3.hardware import FaultReport, Smmuv3
-from soc.address import PAGE_SHIFT, Iova, PhysAddr
+from soc.address import PAGE_SHIFT, Iova
 from soc.board import Machine
 from soc.devicetree.reserved import ReservedRegion
 from soc.devicetree.tree import Node, Tree, load_board
 from soc.errors import BadInput, Where
 from soc.frames import FrameRecord
-from soc.memory.dram import Frames, PageSpan
+from soc.memory.dram import Frames
 from soc.scenario.spec import Scenario
 from soc.verify.result import Fault
 
@@ -84,17 +84,13 @@ class Rig:
 
         Empty where something is not mapped; addresses are physical without an SMMU.
         """
-        for entry in node.phandles("iommus", "#iommu-cells"):
-            smmu = self.machine.models.get(entry.node.path)
-            if isinstance(smmu, Smmuv3):
-                span = smmu.peek(entry.args[0], iova, size)
-                return span.frames if span else np.empty(0, dtype=np.int64)
-        return PageSpan.linear(PhysAddr(iova), size).frames
+        span = self.machine.dma_port(node).peek_span(iova, size)
+        return span.frames if span else np.empty(0, dtype=np.int64)
 
     def untranslated(self) -> list[str]:
         """The engines that reach memory without an IOMMU."""
         nodes = [self.machine.tree.find(name) for name in (self.scenario.source, self.scenario.sink)]
-        return [node.name for node in nodes if node and "iommus" not in node.properties]
+        return [node.name for node in nodes if node and self.machine.dma_port(node).iommu is None]
 
     def close(self) -> None:
         self.machine.close()
@@ -117,7 +113,7 @@ class Rig:
             return
         if "first" not in self.pictures:
             self._grab("first", record)
-        if sum(made.complete for made in self.camera.frames.records) >= self.scenario.frames:
+        if self.camera.frames.completed >= self.scenario.frames:
             self._grab("last", record)
         if (record.digest, record.iova) != self._shown:
             self._shown = (record.digest, record.iova)
