@@ -32,7 +32,7 @@ def rows(board: Path) -> list[Row]:
     device = kernel.device(node)
     assert isinstance(device.driver, CameraDriver) and device.iommu_domain is not None
     device.driver.set_format(PICTURE)
-    pages = kernel.pages.alloc_pages(4 * PICTURE.buffer_size // 4096)
+    pages = kernel.memory.pages.alloc_pages(4 * PICTURE.buffer_size // 4096)
     assert pages is not None
     scattered = np.random.default_rng(SEED).permutation(pages)[: PICTURE.buffer_size // 4096]
     iova = device.iommu_domain.map(scattered, DmaDirection.FROM_DEVICE, device.name, "scattered pages", 0)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 FLAGS = (
     "no-map",
+    "dma-noncoherent",
     "reusable",
     "linux,cma-default",
     "linux,dma-default",

@@ -114,6 +114,14 @@ class Node:
             raise BadInput(f"{name} is a flag: write true, not {prop.value} ({note})", prop.where)
         return prop is not None
 
+    @property
+    def dma_coherent(self) -> bool:
+        """Whether its DMA sees the CPU's caches: the nearest of dma-coherent and dma-noncoherent
+        here and above decides; without either not, as on arm64 (of_dma_is_coherent)."""
+        if self.flag("dma-noncoherent"):
+            return False
+        return self.flag("dma-coherent") or (self.parent is not None and self.parent.dma_coherent)
+
     @overload
     def number(self, name: str) -> int | None: ...
     @overload

@@ -14,7 +14,7 @@ from soc.address import PhysAddr
 from soc.bus import BusError
 from soc.devicetree.tree import Node
 from soc.kernel.errors import KernelError
-from soc.kernel.iommu import IommuDomain
+from soc.kernel.iommu.domain import IommuDomain
 from soc.kernel.irq import Handler
 
 if TYPE_CHECKING:

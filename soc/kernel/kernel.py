@@ -8,22 +8,18 @@ as master `cpu`, so drivers meet the very registers that firmware meets.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from errno import EFAULT, ENODEV, ENOMEM
+from errno import ENODEV
 
-import numpy as np
-from numpy.typing import NDArray
-
-from soc.address import PAGE_SHIFT, PAGE_SIZE, PhysAddr
 from soc.board import Machine
 from soc.devicetree.tree import Node
 from soc.kernel.device import Device, Driver
 from soc.kernel.errors import EPROBE_DEFER, KernelError
 from soc.kernel.file import FileTable
-from soc.kernel.iommu import IommuDomain, IommuOps
+from soc.kernel.iommu.groups import IommuGroups
 from soc.kernel.irq import Handler, Interrupts, IrqChip
 from soc.kernel.log import KernelLog
-from soc.memory.pages import PageAllocator
-from soc.mmu.tables import PageTable
+from soc.kernel.memory import KernelMemory
+from soc.kernel.parameters import Parameters
 
 
 class Kernel:
@@ -34,22 +30,18 @@ class Kernel:
 
     def __init__(self, machine: Machine, drivers: Iterable[type[Driver]]) -> None:
         self._tree = machine.tree
-        self._dram = machine.dram
         self.clock = machine.clock
         self.cpu = machine.bus.master("cpu")
         self.log = KernelLog(machine.clock)
         self.files = FileTable(self.log)
-        self.pages = PageAllocator(
-            [(bank.base, bank.size) for bank in machine.dram.banks],
-            [(region.base, region.size) for region in machine.tree.reserved],
-        )
+        self.parameters = Parameters.of_chosen(machine.tree.root.child("chosen"))
+        self.memory = KernelMemory(machine.dram, machine.tree)
+        self.iommu = IommuGroups(self)
         self.devices: dict[str, Device] = {}
         self.probe_errors: dict[str, str] = {}
-        self.iommus: dict[str, IommuOps] = {}
         registered = tuple(drivers)
         self._drivers = {name: driver for driver in reversed(registered) for name in driver.of_match}
         self._interrupts = Interrupts(self.clock, self.log)
-        self._domains: dict[tuple[str, int], IommuDomain] = {}
         self._pending = False
         machine.attach_processor(self)
 
@@ -84,9 +76,7 @@ class Kernel:
                 device.driver = None
             device.release_managed()
         self.devices.clear()
-        for domain in dict.fromkeys(self._domains.values()):
-            domain.table.free_all()
-        self._domains.clear()
+        self.iommu.release()
 
     def _probe(self, node: Node) -> bool:
         """False if the driver wants to be asked again."""
@@ -95,7 +85,7 @@ class Kernel:
             return True
         device = Device(self, node)
         try:
-            device.iommu_domain = self._domain_of(node)
+            device.iommu_domain = self.iommu.attach(node, device.name)
             driver = kind(device)
             driver.probe()
         except KernelError as error:
@@ -109,68 +99,6 @@ class Kernel:
         device.driver = driver
         self.devices[node.path] = device
         return True
-
-    # --- IOMMU -------------------------------------------------------------
-
-    def register_iommu(self, device: Device, ops: IommuOps) -> None:
-        self.iommus[device.node.path] = ops
-
-    def _domain_of(self, node: Node) -> IommuDomain | None:
-        """The DMA domain of a device's group, made and attached on first use.
-
-        All streams of the device share it. None without `iommus`, and also when the
-        IOMMU refuses: like Linux, the device then goes on with direct addresses.
-        """
-        entries = node.phandles("iommus", "#iommu-cells")
-        streams = [(entry.node.path, entry.args[0] if entry.args else 0) for entry in entries]
-        for path, _ in streams:
-            if path not in self.iommus:
-                raise KernelError(EPROBE_DEFER, f"{path} has not been probed")
-        domain = next((self._domains[key] for key in streams if key in self._domains), None)
-        for path, stream in streams:
-            if (path, stream) in self._domains:
-                continue
-            ops = self.iommus[path]
-            domain = domain or IommuDomain(ops, self._page_table(), len(self._domains) + 1)
-            try:
-                ops.attach_domain(stream, domain)
-            except KernelError as error:
-                self.log.error(f"platform {Device(self, node).name}: no IOMMU, direct addresses: {error}")
-                return None
-            self._domains[path, stream] = domain
-        return domain
-
-    def _page_table(self) -> PageTable:
-        return PageTable(
-            lambda: self.alloc_pages(1), lambda table: self.free_pages(table, 1), self.words, start_level=1
-        )
-
-    # --- memory ------------------------------------------------------------
-
-    def alloc_pages(self, count: int) -> PhysAddr:
-        """`count` contiguous zeroed pages, rounded up to a power of two. -ENOMEM without any."""
-        frame = self.pages.alloc((count - 1).bit_length())
-        if frame is None:
-            raise KernelError(ENOMEM, f"no {count} contiguous free pages")
-        address = PhysAddr(frame << PAGE_SHIFT)
-        self._dram.view(address, count * PAGE_SIZE)[:] = 0
-        return address
-
-    def free_pages(self, address: PhysAddr, count: int) -> None:
-        self.pages.free(address >> PAGE_SHIFT, (count - 1).bit_length())
-
-    def words(self, address: PhysAddr, count: int) -> NDArray[np.uint64]:
-        """Kernel memory as 64-bit words (tables and queues the kernel owns).
-
-        -EFAULT outside DRAM and in reserved regions: no page there is the allocator's.
-        """
-        end = address + 8 * count
-        for region in self._tree.reserved:
-            if address < region.end and region.base < end:
-                raise KernelError(EFAULT, f"{address:#x}..{end - 1:#x} is not the kernel's: {region}")
-        if self._dram.bank(address, end - address) is None:
-            raise KernelError(EFAULT, f"{address:#x}..{end - 1:#x} is not DRAM")
-        return self._dram.words(address, count)
 
     # --- interrupts --------------------------------------------------------
 

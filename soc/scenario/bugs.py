@@ -47,7 +47,7 @@ class CopiesFrames(LcdifDriver):
 
     def import_framebuffer(self, task: Task, fd: int) -> int:
         index = super().import_framebuffer(task, fd)
-        pages = self.kernel.pages.alloc_pages(self.buffers[index].size >> PAGE_SHIFT)
+        pages = self.kernel.memory.pages.alloc_pages(self.buffers[index].size >> PAGE_SHIFT)
         if pages is None:
             raise KernelError(ENOMEM, "no memory for a second buffer")
         shadow = SgTable.of([(int(frame) << PAGE_SHIFT, PAGE_SIZE) for frame in pages])
@@ -71,7 +71,7 @@ class CopiesFrames(LcdifDriver):
         super().disable()
         for shadow in self._shadows:
             dma_unmap_sgtable(self.device, shadow, DmaDirection.TO_DEVICE)
-            self.kernel.pages.free_pages(shadow.frames())
+            self.kernel.memory.pages.free_pages(shadow.frames())
         self._shadows.clear()
 
 

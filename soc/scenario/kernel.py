@@ -124,5 +124,5 @@ class KernelSession:
         return device.driver
 
     def _last_owner(self, iommu: str, stream: int, iova: int) -> str:
-        ops = self._kernel.iommus.get(iommu)
+        ops = self._kernel.iommu.ops.get(iommu)
         return ops.last_owner(stream, iova) if ops else f"unknown: no driver is bound to {iommu}"

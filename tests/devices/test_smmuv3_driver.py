@@ -90,9 +90,9 @@ def test_a_global_error_is_reported_and_acknowledged(board):
     smmu = board.device("smmu").ioremap()
     prod = smmu.readl(TABLE.offset("CMDQ_PROD"))
     queue = smmu.readq(TABLE.offset("CMDQ_BASE")) & 0xFFFF_FFFF_FFE0
-    board.kernel.words(queue + 16 * (prod % 256), 2)[:] = [0xFF, 0]
+    board.kernel.memory.words(queue + 16 * (prod % 256), 2)[:] = [0xFF, 0]
     smmu.writel(TABLE.offset("CMDQ_PROD"), prod + 1)
-    board.kernel.words(queue + 16 * (prod % 256), 2)[:] = [0x46, 0]
+    board.kernel.memory.words(queue + 16 * (prod % 256), 2)[:] = [0x46, 0]
     board.interrupts()
     assert board.log()[-1] == f"{PREFIX} unexpected global error reported (0x00000001), this could be serious"
     assert register(board, "GERROR") == register(board, "GERRORN") == 1
@@ -122,4 +122,4 @@ def test_removal_turns_it_off_and_gives_its_memory_back(board):
     assert driver._allocated == []
     address, pages = max(allocated, key=lambda block: block[1])
     assert board.port(DISPLAY).span(Iova(address), 4, False).address == address, "bypass again"
-    board.kernel.free_pages(board.kernel.alloc_pages(pages), pages)
+    board.kernel.memory.free_pages(board.kernel.memory.alloc_pages(pages), pages)

@@ -72,8 +72,8 @@ class Rehearsal:
         """A buffer of kernel memory: runs of so many pages, apart from each other."""
         segments = []
         for pages in runs:
-            segments.append((self.kernel.alloc_pages(pages), pages * PAGE))
-            self.kernel.alloc_pages(1)
+            segments.append((self.kernel.memory.alloc_pages(pages), pages * PAGE))
+            self.kernel.memory.alloc_pages(1)
         return SgTable.of(segments)
 
     def close(self) -> None:

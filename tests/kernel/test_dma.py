@@ -182,7 +182,7 @@ def test_without_iova_space_or_tables_nothing_is_taken(board, monkeypatch):
         raise KernelError(12, f"no {count} contiguous free pages")
 
     with monkeypatch.context() as patch:
-        patch.setattr(board.kernel, "alloc_pages", no_pages)
+        patch.setattr(board.kernel.memory, "alloc_pages", no_pages)
         refused(12, "no 1 contiguous free pages", device, sgt, TO)
     assert (sgt.nents, domain.live_mappings) == (0, [])
     dma_map_sgtable(device, sgt, TO)

@@ -9,7 +9,7 @@ from soc.address import Iova
 from soc.iommu.port import DmaAbort
 from soc.kernel.dma import dma_map_sgtable, dma_unmap_sgtable
 from soc.kernel.errors import KernelError
-from soc.kernel.iommu import IommuDomain
+from soc.kernel.iommu.domain import IommuDomain
 from soc.kernel.scatterlist import DmaDirection
 from soc.mmu.tables import PageTable
 from tests.kernel.rehearsal import CAMERA, DISPLAY, PAGE, Rehearsal

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from soc.address import Iova
 from soc.kernel.errors import KernelError
-from soc.kernel.iova import IovaHistory, IovaSpace
+from soc.kernel.iommu.iova import IovaHistory, IovaSpace
 
 PAGE = 4096
 LIMIT = 64 * PAGE

@@ -208,15 +208,15 @@ def test_why_a_probe_did_not_succeed_is_kept(small):
 
 def test_pages_are_zeroed_powers_of_two_and_come_back(small):
     kernel = small()
-    address = kernel.alloc_pages(3)
+    address = kernel.memory.alloc_pages(3)
     assert address % (4 * PAGE) == 0
-    kernel.words(address, 3 * 512)[:] = 7
-    kernel.free_pages(address, 3)
-    again = kernel.alloc_pages(3)
-    assert (again, kernel.words(again, 3 * 512).any()) == (address, False)
-    kernel.free_pages(again, 3)
+    kernel.memory.words(address, 3 * 512)[:] = 7
+    kernel.memory.free_pages(address, 3)
+    again = kernel.memory.alloc_pages(3)
+    assert (again, kernel.memory.words(again, 3 * 512).any()) == (address, False)
+    kernel.memory.free_pages(again, 3)
     with pytest.raises(KernelError, match="-ENOMEM: no 1024 contiguous free pages"):
-        kernel.alloc_pages(1024)
+        kernel.memory.alloc_pages(1024)
 
 
 @pytest.mark.parametrize(
@@ -231,10 +231,10 @@ def test_pages_are_zeroed_powers_of_two_and_come_back(small):
 )
 def test_words_are_of_the_kernels_own_memory(board, address, count, why):
     with pytest.raises(KernelError) as caught:
-        board.kernel.words(PhysAddr(address), count)
+        board.kernel.memory.words(PhysAddr(address), count)
     end = address + 8 * count - 1
     assert str(caught.value) == f"-EFAULT: {address:#x}..{end:#x} is not {why}"
-    assert len(board.kernel.words(PhysAddr(0x8020_0000), 2)) == 2
+    assert len(board.kernel.memory.words(PhysAddr(0x8020_0000), 2)) == 2
 
 
 # --- interrupts and time ----------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from devices.catalogue import DRIVERS
 from devices.lcdif.driver import LcdifDriver
 from soc.address import PhysAddr
-from soc.kernel.iommu import LEAF
+from soc.kernel.iommu.domain import LEAF
 from soc.kernel.task import Task
 from soc.memory.dram import PageSpan
 from soc.scenario.bugs import BUGS, SkipsSizeCheck, UnmapsAtFlip, with_bugs

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from soc.address import PAGE_MASK, PAGE_SHIFT, Iova
 from soc.kernel.errors import KernelError
-from soc.kernel.iova import IovaHistory, IovaOwner, IovaSpace
+from soc.kernel.iommu.iova import IovaHistory, IovaOwner, IovaSpace
 from soc.kernel.scatterlist import DmaDirection
 from soc.memory.dram import Frames
 from soc.mmu.tables import PageTable

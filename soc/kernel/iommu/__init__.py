@@ -1,0 +1,1 @@
+"""The IOMMU core of the kernel: domains, groups, IOVA space."""
