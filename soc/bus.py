@@ -18,7 +18,8 @@ import numpy as np
 
 from soc.address import PhysAddr
 from soc.errors import SocError
-from soc.memory.dram import Bytes, Dram, PageSpan
+from soc.memory.dram import Bytes, Dram, Memory, PageSpan
+from soc.memory.rows import Rows
 from soc.memory.traffic import Traffic
 
 
@@ -75,7 +76,7 @@ class Bus:
         self.windows.sort(key=lambda w: w.base)
 
     def master(self, name: str) -> Master:
-        """A new agent on the bus, or the one of that name."""
+        """A new agent on the bus, or the one of that name. Its memory is DRAM itself."""
         if name not in self.masters:
             self.masters[name] = Master(name, self)
         return self.masters[name]
@@ -89,12 +90,22 @@ class Bus:
 
 
 class Master:
-    """An agent that issues bus accesses; `traffic` counts what it moved in DRAM."""
+    """An agent that issues bus accesses; `traffic` counts what it moved in DRAM.
+
+    `memory` is DRAM as the agent sees it; caches give some agents a view of their own.
+    """
 
     def __init__(self, name: str, bus: Bus) -> None:
         self.name = name
         self.bus = bus
+        self.memory: Memory = bus.dram
         self.traffic = Traffic(bus.dram)
+
+    def through(self, memory: Memory) -> Master:
+        """The same agent, in the same books, with another view of memory."""
+        other = Master(self.name, self.bus)
+        other.memory, other.traffic = memory, self.traffic
+        return other
 
     def read(self, address: PhysAddr, size: int) -> int:
         """A single access of 1, 2, 4 or 8 bytes. BusError in a hole."""
@@ -109,18 +120,18 @@ class Master:
         data = np.frombuffer(value.to_bytes(size, "little"), dtype=np.uint8)
         self.write_span(PageSpan.linear(address, size), data)
 
-    def read_span(self, span: PageSpan) -> Bytes:
-        """Bulk read of DRAM, read-only; a view when contiguous. BusError outside DRAM."""
-        if not self.bus.dram.holds(span):
+    def read_span(self, span: PageSpan, rows: Rows | None = None) -> Bytes:
+        """Bulk read of DRAM or of `rows` of it, read-only; a view when contiguous. BusError outside DRAM."""
+        if not self.memory.holds(span):
             raise BusError(span.address, span.size, "read", self.name)
-        self.traffic.count(span, write=False)
-        data = self.bus.dram.read(span).view()
+        self.traffic.count(span, write=False, rows=rows)
+        data = self.memory.read(span, rows).view()
         data.flags.writeable = False  # a write through it would be in nobody's books
         return data
 
-    def write_span(self, span: PageSpan, data: Bytes) -> None:
-        """Bulk write of `data` (span.size bytes). BusError outside DRAM."""
-        if not self.bus.dram.holds(span):
+    def write_span(self, span: PageSpan, data: Bytes, rows: Rows | None = None) -> None:
+        """Bulk write of `data` (span.size bytes, or `rows`). BusError outside DRAM."""
+        if not self.memory.holds(span):
             raise BusError(span.address, span.size, "write", self.name)
-        self.traffic.count(span, write=True)
-        self.bus.dram.write(span, data)
+        self.traffic.count(span, write=True, rows=rows)
+        self.memory.write(span, data, rows)

@@ -8,6 +8,7 @@ from soc.cpu.image import Image
 from soc.cpu.psci import CALLS, Conduit
 from soc.devicetree.tree import Node, Tree
 from soc.errors import BadInput
+from soc.memory.cache.comparing import ComparingCache
 from soc.processor import StopReason
 
 CORE = "arm,cortex-a72"
@@ -44,6 +45,7 @@ class Guest:
             machine.log.append,
             timer_frequency=timer.number("clock-frequency", TIMER_FREQUENCY) if timer else 0,
             psci=_conduit(tree),
+            cache=machine.add_cache(ComparingCache),
         )
         self.cpu.load(image)
         self.cpu.reset(image.entry, *arguments)

@@ -5,7 +5,7 @@ instructions and two runs of one input are the same run. The core runs in
 slices: from one event of the clock to the next, cut short when an interrupt
 rises or a model puts an earlier event on the agenda.
 
-Not modelled: caches and their timing, EL2 and EL3, several cores, debug and
+Not modelled: timing of caches, EL2 and EL3, several cores, debug and
 performance monitors, trapping of floating point (CPACR_EL1).
 """
 
@@ -20,17 +20,20 @@ from soc.address import PhysAddr, VirtAddr
 from soc.bus import Bus
 from soc.clock import Clock
 from soc.cpu.budget import INSTRUCTION, LARGEST
+from soc.cpu.caches import CacheMaintenance
 from soc.cpu.engine import ON_INTERRUPT, Engine
 from soc.cpu.entry import DATA_ABORT, PREFETCH_ABORT, SUPERVISOR_CALL, RegisterEntry
 from soc.cpu.holes import ABORTS, Holes
 from soc.cpu.image import Image
 from soc.cpu.psci import CALLS, Conduit, Psci
+from soc.cpu.stale import StaleWindows
 from soc.cpu.storm import FaultStorm
 from soc.cpu.sysregs import InstructionCache, SystemRegisters
 from soc.cpu.timer import GenericTimer
 from soc.cpu.watch import Touch, Watches
 from soc.cpu.ways import Choice, choose
 from soc.cpu.windows import BusWindows
+from soc.memory.cache.comparing import ComparingCache
 from soc.processor import StopReason
 
 EXCEPTION_COST = 32
@@ -46,6 +49,7 @@ class Cpu:
     `start` is where it begins after power-on (the first bank if None), `log`
     takes one line, `ns_per_instruction` is at least 1. `psci` is the instruction
     that firmware answers PSCI calls by; the other one, and both if None, are UNDEFINED.
+    `cache` is the core's data cache where a master of the bus does not see into it.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Cpu:
         ns_per_instruction: int = 1,
         timer_frequency: int = TIMER_FREQUENCY,
         psci: Conduit | None = None,
+        cache: ComparingCache | None = None,
     ) -> None:
         self.bus = bus
         self.clock = clock
@@ -73,6 +78,12 @@ class Cpu:
         self.timer = GenericTimer(self._core, registers, clock, timer_frequency)
         self._psci = Psci(self._core, psci, 0, self._power)
         self._watches = Watches(self._core, bus, clock, self._ways.locator)
+        self._maintenance: CacheMaintenance | None = None
+        self._stale: StaleWindows | None = None
+        if cache is not None:
+            self._maintenance = CacheMaintenance(self._core, registers, cache, self._cache_changed)
+            self._stale = StaleWindows(self._core, cache, self._ways.locator, self._watches)
+            cache.overtaken = self._budget.cut
         for bank in bus.dram.banks:
             self._core.map_memory(bank.base, bank.size, bank.host_pointer)
         self._windows = BusWindows(self._core, bus, self._window_abort, self._fail)
@@ -123,6 +134,8 @@ class Cpu:
         for number, value in enumerate(arguments):
             self._core.set_x(number, value)
         self.timer.reset()
+        if self._maintenance is not None:
+            self._maintenance.reset()
         self._storm.reset()
         self._core.set_virtual_irq(self._irq)
         self._stopped = None
@@ -172,6 +185,8 @@ class Cpu:
         if not instructions:
             self.clock.advance(self._until)
             return
+        if self._stale is not None:
+            self._stale.update()
         budget.grant(instructions)
         self.clock.progress = self._progress
         try:
@@ -268,6 +283,11 @@ class Cpu:
         if self._failure is None:
             self._failure = error
         self._budget.cut()
+
+    def _cache_changed(self) -> None:
+        """Lines became clean: a window that is no longer needed closes before the next block."""
+        if self._stale is not None and self._stale.closable:
+            self._budget.cut()
 
     def _window_abort(self, address: int, size: int, write: bool) -> None:
         """Nobody answers in a window: stop at this access, then abort it."""

@@ -143,6 +143,17 @@ class Engine:
         """Drop translations of virtual [address, address + size); a faulting address is ignored."""
         self.uc.ctl_remove_cache(address, address + size)
 
+    def translate(self, address: int) -> int | None:
+        """Physical address of a virtual one for a load at the present level; None where it would fault."""
+        physical = ctypes.c_uint64()
+        status = library.uc_vmem_translate(
+            ctypes.c_void_p(self.handle),
+            ctypes.c_uint64(address),
+            const.UC_PROT_READ,
+            ctypes.byref(physical),
+        )
+        return physical.value if status == const.UC_ERR_OK else None
+
     def flush_tlb(self) -> None:
         self.uc.ctl(const.UC_CTL_TLB_FLUSH, const.UC_CTL_IO_WRITE)
 

@@ -193,6 +193,10 @@ class Watches:
         del self._open[base]
         self._remapped()
 
+    def ranges(self) -> list[tuple[int, int]]:
+        """(base, size) of everything that is watched."""
+        return [(window.base, window.size) for window, _ in self._open.values()]
+
     def book(self) -> None:
         """Bring the traffic ledger up to date, and forget where generated code lay."""
         if self._open:

@@ -12,12 +12,14 @@ from __future__ import annotations
 import mmap
 import os
 from dataclasses import dataclass
+from typing import Protocol
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from soc.address import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, PhysAddr
+from soc.memory.rows import Rows
 from soc.memory.window import Windows
 
 Bytes = NDArray[np.uint8]
@@ -60,7 +62,9 @@ class PageSpan:
         return PageSpan(self.frames, 0, len(self.frames) << PAGE_SHIFT, self.contiguous)
 
     def segments(self) -> list[tuple[PhysAddr, int]]:
-        """The span as (physical address, bytes), neighbours coalesced."""
+        """The span as (physical address, bytes), neighbours coalesced; none without pages."""
+        if not len(self.frames):
+            return []
         breaks = np.flatnonzero(self.frames[1:] - self.frames[:-1] != 1) + 1
         out: list[tuple[PhysAddr, int]] = []
         left, offset = self.size, self.offset
@@ -69,6 +73,26 @@ class PageSpan:
             out.append((PhysAddr((int(run[0]) << PAGE_SHIFT) + offset), length))
             left, offset = left - length, 0
         return out
+
+
+class Memory(Protocol):
+    """Memory as one agent sees it: all of DRAM, or a view of it that a cache makes."""
+
+    def holds(self, span: PageSpan) -> bool:
+        """Whether all of `span` is there."""
+        ...
+
+    def read(self, span: PageSpan, rows: Rows | None = None) -> Bytes:
+        """The bytes as of now, or those of `rows` inside them; may be a view of them."""
+        ...
+
+    def write(self, span: PageSpan, data: Bytes, rows: Rows | None = None) -> None:
+        """Put `data` there: span.size bytes, or `rows`, shape (height, width)."""
+        ...
+
+    def peek(self, span: PageSpan) -> Bytes:
+        """The bytes for a debugger: reading them has no effect."""
+        ...
 
 
 USES_BEFORE_WINDOW = 3
@@ -139,16 +163,22 @@ class Dram:
         """`count` little-endian 64-bit words at 8-aligned `address`, not a copy."""
         return self.view(address, 8 * count).view("<u8")
 
-    def read(self, span: PageSpan) -> Bytes:
-        """The bytes of `span` as of now. A view where they lie in one piece: copy to keep."""
-        if (piece := self._piece(span)) is not None:
-            return piece
-        return self._gather(span.frames).reshape(-1)[span.offset : span.offset + span.size]
+    def read(self, span: PageSpan, rows: Rows | None = None) -> Bytes:
+        """The bytes of `span` as of now, or its `rows`. A view where they lie in one piece: copy to keep."""
+        piece = self._piece(span)
+        if piece is None:
+            piece = self._gather(span.frames).reshape(-1)[span.offset : span.offset + span.size]
+        return piece if rows is None else rows.of(piece)
 
-    def write(self, span: PageSpan, data: Bytes) -> None:
-        """Put `data` (span.size bytes) at `span`."""
+    def write(self, span: PageSpan, data: Bytes, rows: Rows | None = None) -> None:
+        """Put `data` (span.size bytes) at `span`, or into its `rows`: then what lies between them stays."""
         if (piece := self._piece(span)) is not None:
-            piece[:] = data
+            (piece if rows is None else rows.of(piece))[:] = data
+            return
+        if rows is not None:
+            pages = self._gather(span.frames)
+            rows.of(pages.reshape(-1)[span.offset : span.offset + span.size])[:] = data
+            self._scatter(span.frames, pages)
             return
         head = min(-span.offset % PAGE_SIZE, span.size)
         body = (span.size - head) >> PAGE_SHIFT
@@ -160,6 +190,18 @@ class Dram:
             self._scatter(span.frames[first : first + body], whole)
         if tail := span.size - head - body * PAGE_SIZE:
             self.view(PhysAddr(int(span.frames[-1]) << PAGE_SHIFT), tail)[:] = data[-tail:]
+
+    def pages_of(self, frames: Frames) -> Bytes:
+        """A copy of whole pages, shape (n, 4096)."""
+        return self._gather(frames)
+
+    def put_pages(self, frames: Frames, pages: Bytes) -> None:
+        """Write whole pages, shape (n, 4096)."""
+        self._scatter(frames, pages)
+
+    def peek(self, span: PageSpan) -> Bytes:
+        """`read` for a debugger, the same here."""
+        return self.read(span)
 
     def holds(self, span: PageSpan) -> bool:
         """Whether all of `span` is DRAM."""
@@ -199,6 +241,33 @@ class Dram:
             window = bank.windows.open([(start - bank.base, size) for start, size in runs])
         self._windows[span] = window
         return window
+
+    def index(self, frames: Frames) -> Frames:
+        """Where `frames`, all DRAM, stand in an array of one element per page of all banks in order."""
+        if len(self.banks) == 1:
+            return frames - self.banks[0].first_frame
+        index = np.zeros(frames.shape, dtype=np.int64)
+        start = 0
+        for bank in self.banks:
+            mine = (frames >= bank.first_frame) & (frames < bank.first_frame + len(bank.pages))
+            index[mine] = frames[mine] - bank.first_frame + start
+            start += len(bank.pages)
+        return index
+
+    def frames_at(self, index: Frames) -> Frames:
+        """The page frames that stand at `index` of such an array."""
+        frames = np.zeros(index.shape, dtype=np.int64)
+        start = 0
+        for bank in self.banks:
+            mine = (index >= start) & (index < start + len(bank.pages))
+            frames[mine] = index[mine] - start + bank.first_frame
+            start += len(bank.pages)
+        return frames
+
+    @property
+    def page_count(self) -> int:
+        """Pages of all banks."""
+        return sum(len(bank.pages) for bank in self.banks)
 
     def _banks_of(self, frames: Frames) -> NDArray[np.int64]:
         """Index of the bank of each frame, -1 outside DRAM."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from soc.address import PAGE_SHIFT, PAGE_SIZE
 from soc.memory.dram import Dram, Frames, PageSpan
+from soc.memory.rows import Rows
 
 PENDING_LIMIT = 512
 
@@ -22,14 +23,14 @@ class Traffic:
 
     def __init__(self, dram: Dram) -> None:
         self._dram = dram
-        self._pending: Counter[tuple[PageSpan, bool]] = Counter()
-        pages = sum(len(bank.pages) for bank in dram.banks)
+        self._pending: Counter[tuple[PageSpan, bool, Rows | None]] = Counter()
+        pages = dram.page_count
         self._reads: NDArray[np.uint64] = np.zeros(pages, dtype=np.uint64)
         self._writes: NDArray[np.uint64] = np.zeros(pages, dtype=np.uint64)
 
-    def count(self, span: PageSpan, write: bool) -> None:
-        """Book one transfer of `span`, which must be DRAM."""
-        self._pending[span, write] += 1
+    def count(self, span: PageSpan, write: bool, rows: Rows | None = None) -> None:
+        """Book one transfer of `span`, which must be DRAM, or of its `rows`."""
+        self._pending[span, write, rows] += 1
         if len(self._pending) > PENDING_LIMIT:
             self._spread()
 
@@ -41,35 +42,27 @@ class Traffic:
     def book(self, frames: Frames, sizes: NDArray[np.uint64], write: bool) -> None:
         """Add `sizes[i]` bytes to page `frames[i]`; no page may be named twice."""
         counters = self._writes if write else self._reads
-        counters[self.index(frames)] += sizes
+        counters[self._dram.index(frames)] += sizes
 
     def total(self, frames: Frames | None = None) -> tuple[int, int]:
         """(bytes read, bytes written) on `frames`, or everywhere."""
         self._spread()
         if frames is None:
             return int(self._reads.sum()), int(self._writes.sum())
-        index = self.index(frames)
+        index = self._dram.index(frames)
         return int(self._reads[index].sum()), int(self._writes[index].sum())
 
     def _spread(self) -> None:
         """Book the pending spans on their pages; the first and last may be partial."""
-        for (span, write), times in self._pending.items():
+        for (span, write, rows), times in self._pending.items():
             counters = self._writes if write else self._reads
-            index = self.index(span.frames)
+            index = self._dram.index(span.frames)
+            if rows is not None:
+                moved = rows.bytes_per_page(span.offset, len(index))
+                np.add.at(counters, index, np.uint64(times) * moved)
+                continue
             last = span.offset + span.size - ((len(span.frames) - 1) << PAGE_SHIFT)
             np.add.at(counters, index, np.uint64(times * PAGE_SIZE))
             counters[index[0]] -= np.uint64(times * span.offset)
             counters[index[-1]] -= np.uint64(times * (PAGE_SIZE - last))
         self._pending.clear()
-
-    def index(self, frames: Frames) -> Frames:
-        """Where the counters of `frames`, all DRAM, stand in what `per_page` returns."""
-        if len(self._dram.banks) == 1:
-            return frames - self._dram.banks[0].first_frame
-        index = np.zeros(frames.shape, dtype=np.int64)
-        start = 0
-        for bank in self._dram.banks:
-            mine = (frames >= bank.first_frame) & (frames < bank.first_frame + len(bank.pages))
-            index[mine] = frames[mine] - bank.first_frame + start
-            start += len(bank.pages)
-        return index

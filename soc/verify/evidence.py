@@ -1,7 +1,8 @@
 """What a run leaves behind for the proof, gathered from the hardware's own books.
 
 Frames and the buffers they lay in come from the engines' recorders, bytes from
-the bus ledger, pages from the SMMU, faults from its event log. Software is
+the bus ledger, pages from the SMMU, faults from its event log, stale lines from the
+cache. Software is
 asked for names, and which addresses it gave to which importer.
 """
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from soc.address import PAGE_SHIFT
 from soc.frames import FrameRecord
+from soc.memory.cache.incoherence import Incoherence
 from soc.memory.dram import Frames
 from soc.verify.result import Copy, Fault
 
@@ -58,6 +60,7 @@ class Evidence:
     sharing: list[Sharing] = field(default_factory=list)
     cpu_copies: list[Copy] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    incoherences: list[Incoherence] = field(default_factory=list)
     leaked: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     mishaps: list[str] = field(default_factory=list)

@@ -1,9 +1,10 @@
-"""The proof of zero-copy: four conditions, each of which can fail alone.
+"""The proof of zero-copy: five conditions, each of which can fail alone.
 
 (a) same pages   every importer's mapping and every frame's transfers resolve to the same page frames
 (b) bytes        each master moved each whole frame once, the sink once a refresh, and not a byte more
 (c) cpu          the CPU did not touch the buffers
 (d) content      what the sink fetched is what the source produced, frame by frame
+(e) caches       nobody met a cache line that was stale, or lost what he wrote to one
 """
 
 from __future__ import annotations
@@ -97,6 +98,7 @@ def prove(evidence: Evidence) -> Proof:
         _bytes(evidence, needed),
         _cpu(evidence),
         _content(evidence, matched),
+        _caches(evidence),
     ]
     if copies:
         verdict: Verdict = "copied"
@@ -195,6 +197,14 @@ def _content(evidence: Evidence, matched: Matched) -> Check:
     if wrong:
         return Check("content", False, "; ".join(wrong))
     return Check("content", True, f"all {shown} frames fetched are equal to the frames produced, in order")
+
+
+def _caches(evidence: Evidence) -> Check:
+    found = evidence.incoherences
+    if not found:
+        return Check("caches", True, "no access met a stale cache line")
+    more = f" (the first of {len(found):,} such accesses)" if len(found) > 1 else ""
+    return Check("caches", False, f"{found[0]}{more}")
 
 
 def _other_copies(evidence: Evidence) -> list[Copy]:

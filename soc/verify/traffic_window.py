@@ -42,7 +42,7 @@ class TrafficWindow:
         out = {}
         for name in after:
             master = self._bus.masters[name]
-            index = master.traffic.index(frames)
+            index = master.bus.dram.index(frames)
             reads, writes = (counters[index] for counters in after[name])
             if name in self._before:
                 reads, writes = (

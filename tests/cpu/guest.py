@@ -15,6 +15,7 @@ from soc.clock import Clock
 from soc.cpu import Cpu, Image
 from soc.cpu.psci import Conduit
 from soc.cpu.ways import Choice
+from soc.memory.cache.comparing import ComparingCache
 from soc.memory.dram import Bank, Dram
 from soc.mmu.tables import PageTable
 from soc.mmu.vmsa import ACCESS_FLAG, AP_EL0, AP_READ_ONLY, PXN, SH_INNER, UXN
@@ -60,7 +61,9 @@ class Device:
 class GuestMachine:
     """16 MiB of DRAM, a device of one page, one of 32 bytes, holes, and a core."""
 
-    def __init__(self, image: Image, engine: Choice, psci: Conduit | None = None) -> None:
+    def __init__(
+        self, image: Image, engine: Choice, psci: Conduit | None = None, cached: bool = False
+    ) -> None:
         self.image = image
         self.dram = Dram([Bank(BASE, SIZE)])
         self.bus = Bus(self.dram)
@@ -70,10 +73,13 @@ class GuestMachine:
         self.log: list[str] = []
         self.bus.attach(Window(PhysAddr(DEVICE), 0x1000, self.device, "device"))
         self.bus.attach(Window(PhysAddr(SMALL_DEVICE), SMALL_SIZE, self.small, "small"))
-        self.cpu = Cpu(self.bus, self.clock, self.log.append, engine=engine, psci=psci)
+        self.cache = ComparingCache(self.dram, lambda: self.clock.now)
+        cache = self.cache if cached else None
+        self.cpu = Cpu(self.bus, self.clock, self.log.append, engine=engine, psci=psci, cache=cache)
         self.cpu.load(image)
 
     def close(self) -> None:
+        self.cache.close()
         for bank in self.dram.banks:
             bank.close()
 

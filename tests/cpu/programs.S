@@ -362,3 +362,61 @@ program svc_storm
 program spin
         b       spin
         .ltorg
+
+        // One round of DMA: [x0] = x1, `before`, a device at x9 is told to act, `after`, x2 = [x0].
+        .macro  dma_round name, before, after
+program \name
+        str     x1, [x0]
+        \before
+        dsb     sy
+        str     wzr, [x9]
+        b       1f
+1:      \after
+        dsb     sy
+        b       2f
+        .globl  \name\()_load
+\name\()_load:
+2:      ldr     x2, [x0]
+        finish
+        .endm
+        dma_round no_sync, nop, nop
+        dma_round clean_only, "dc cvac, x0", nop
+        dma_round clean_then_invalidate, "dc cvac, x0", "dc ivac, x0"
+        dma_round clean_invalidate_then_invalidate, "dc civac, x0", "dc ivac, x0"
+        dma_round to_unification, "dc cvau, x0", nop
+        dma_round zero_then_clean, "dc zva, x0", "dc cvac, x0"
+
+        // every set and way of both data caches of the Cortex-A72, one way of level 1 if x6 is 1,
+        // between [x0] = x1 and a device that is told to act
+        .macro  by_set_and_way name, operation
+program \name
+        str     x1, [x0]
+        mov     x4, #0                  // level 1: 256 sets, 2 ways in bit 31
+1:      lsl     x5, x4, #6
+        dc      \operation, x5
+        cmp     x6, #1
+        b.eq    2f
+        mov     x7, #1
+        orr     x5, x5, x7, lsl #31
+        dc      \operation, x5
+2:      add     x4, x4, #1
+        cmp     x4, #256
+        b.lo    1b
+        mov     x4, #0                  // level 2: 1024 sets, 16 ways in bits 31:28
+3:      mov     x7, #0
+4:      lsl     x5, x4, #6
+        orr     x5, x5, x7, lsl #28
+        orr     x5, x5, #2
+        dc      \operation, x5
+        add     x7, x7, #1
+        cmp     x7, #16
+        b.lo    4b
+        add     x4, x4, #1
+        cmp     x4, #1024
+        b.lo    3b
+        str     wzr, [x9]
+        finish
+        .endm
+        by_set_and_way clean_all, csw
+        by_set_and_way clean_invalidate_all, cisw
+        by_set_and_way invalidate_all, isw

@@ -1,4 +1,4 @@
-"""The four conditions: each fails alone when the one thing it looks for is there."""
+"""The five conditions: each fails alone when the one thing it looks for is there."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from soc.address import PhysAddr
 from soc.frames import STOPPED
+from soc.memory.cache.incoherence import Incoherence, Kind, Party
 from soc.memory.dram import Frames
 from soc.verify.evidence import Evidence
 from soc.verify.proof import Proof, prove, reasons
 from soc.verify.result import Copy, Fault
 from tests.verify.crafted import FRAME, fetched, good, pages, produced, record
 
-NAMES = ["same pages", "bytes", "cpu", "content"]
+NAMES = ["same pages", "bytes", "cpu", "content", "caches"]
 
 
 def failed(evidence: Evidence) -> dict[str, str]:
@@ -45,6 +47,7 @@ def test_a_good_run_is_proven() -> None:
         ("bytes", True, "131,072 bytes moved on the buffers, as many as needed"),
         ("cpu", True, "the CPU read and wrote 0 bytes of the buffers"),
         ("content", True, "all 4 frames fetched are equal to the frames produced, in order"),
+        ("caches", True, "no access met a stale cache line"),
     ]
     assert reasons(evidence, proof) == []
 
@@ -342,3 +345,22 @@ def test_what_a_stopped_engine_had_moved_is_needed_and_no_more() -> None:
     assert prove(evidence).verdict == "proven"
     evidence.moved["display"] = (4 * FRAME, 0)
     assert failed(evidence) == {"bytes": "display read 65,536 bytes, 73,728 needed"}
+
+
+# --- (e) caches --------------------------------------------------------------------
+
+
+def test_a_stale_line_fails_the_run_though_every_byte_is_in_place() -> None:
+    evidence = good()
+    device, cpu = Party("display", 2000), Party("overlay", 1000)
+    views = bytes([1]) * 64, bytes(64)
+    incident = Incoherence(Kind.STALE_DEVICE_READ, 2000, PhysAddr(0x8000_0040), 3, cpu, device, *views)
+    evidence.incoherences = [incident, incident]
+    told = (
+        "display read data that the CPU still had in its cache (no sync for the device): line 0x80000040 "
+        "and 2 more; at byte 0 the CPU sees 01 01 01 01 01 01 01 01, DRAM has 00 00 00 00 00 00 00 00; "
+        "CPU side overlay at 0.000001 s, device side display at 0.000002 s (the first of 2 such accesses)"
+    )
+    assert failed(evidence) == {"caches": told}
+    assert prove(evidence).verdict == "unproven"
+    assert reasons(evidence, prove(evidence)) == [f"caches: {told}"]

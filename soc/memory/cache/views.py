@@ -1,0 +1,51 @@
+"""The two ways to a cached memory: through the cache, and behind it."""
+
+from __future__ import annotations
+
+from soc.memory.cache.cache import CpuCache
+from soc.memory.dram import Bytes, PageSpan
+from soc.memory.rows import Rows
+
+
+class CachedView:
+    """Memory as the CPU sees it through a cacheable mapping; `who` is named in reports."""
+
+    def __init__(self, cache: CpuCache, who: str = "cpu") -> None:
+        self._cache = cache
+        self._who = who
+
+    def holds(self, span: PageSpan) -> bool:
+        """Whether all of `span` is DRAM."""
+        return self._cache.dram.holds(span)
+
+    def read(self, span: PageSpan, rows: Rows | None = None) -> Bytes:
+        return self._cache.cpu_read(span, self._who, rows)
+
+    def write(self, span: PageSpan, data: Bytes, rows: Rows | None = None) -> None:
+        self._cache.cpu_write(span, data, self._who, rows)
+
+    def peek(self, span: PageSpan) -> Bytes:
+        """The same for a debugger: nothing is reported."""
+        return self._cache.dram.read(span)
+
+
+class DramView:
+    """Memory as a master that is not coherent sees it, or the CPU through an uncached mapping."""
+
+    def __init__(self, cache: CpuCache, who: str) -> None:
+        self._cache = cache
+        self._who = who
+
+    def holds(self, span: PageSpan) -> bool:
+        """Whether all of `span` is DRAM."""
+        return self._cache.dram.holds(span)
+
+    def read(self, span: PageSpan, rows: Rows | None = None) -> Bytes:
+        return self._cache.device_read(span, self._who, rows)
+
+    def write(self, span: PageSpan, data: Bytes, rows: Rows | None = None) -> None:
+        self._cache.device_write(span, data, self._who, rows)
+
+    def peek(self, span: PageSpan) -> Bytes:
+        """The same for a debugger: nothing is reported."""
+        return self._cache.peek_behind(span)
