@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from soc.address import PAGE_MASK
 from soc.devicetree.cells import number, span
+from soc.devicetree.fragmentation import fragmentation, refuse_elsewhere
 from soc.devicetree.node import Node
 from soc.devicetree.reserved import ReservedRegion
 from soc.devicetree.values import references
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 FLAGS = (
     "no-map",
-    "dma-noncoherent",
     "reusable",
     "linux,cma-default",
     "linux,dma-default",
@@ -157,6 +157,11 @@ def _check_memory(tree: Tree) -> None:
             problem = f"memory {bank} is not page aligned"
             note = "(Linux would leave the odd bytes unused without a word)"
             raise BadInput(f"{problem} {note}", bank.node.where)
+        fragmentation(bank.node)
+    banks = {bank.node for bank in tree.memory}
+    for node in tree.walk():
+        if node.enabled and node not in banks:
+            refuse_elsewhere(node)
     if pair := _first_overlap(claims):
         later, earlier = pair
         problem = f"memory {later} overlaps memory {earlier} at {earlier.where}"

@@ -1,35 +1,37 @@
-"""The page allocator: a binary buddy system over DRAM, reserved regions left out.
+"""The page allocator: zones of buddy blocks over DRAM, reserved regions left out.
 
-A free block of order k is 2**k frames at a multiple of 2**k. Allocation splits
-the smallest block that fits, free merges with the buddy as far as it goes. The
-state of a frame is one byte, free blocks are plain integers, so the cost of set
-up follows the number of blocks, not of pages.
-Source: mm/page_alloc.c.
+Memory is split into zones at 4 GiB, the reach of a 32-bit DMA mask, and taken
+from the upper one first. Pages are unmovable (drivers, page tables, buffers),
+or movable (what a program maps). CMA regions belong to the allocator too, but
+are lent to movable pages only, so that a contiguous range can be got back.
+The state of a frame is one byte, free blocks are plain integers, so the cost of
+set up follows the number of blocks, not of pages.
+Source: mm/page_alloc.c, mm/page_isolation.c.
 
-Not modelled: migrate types, watermarks, per-CPU lists, zones by DMA mask.
+Not modelled: watermarks, per-CPU lists, NUMA, a zone limit from dma-ranges (an
+allocation gives its own), reclaim and compaction when memory runs out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 
 import numpy as np
-from numpy.typing import NDArray
 
-from soc.address import PAGE_MASK, PAGE_SHIFT
+from soc.address import PAGE_SHIFT
 from soc.errors import SocError
 from soc.memory.dram import Frames
+from soc.memory.frame_table import CONTIGUOUS, MOVABLE, UNMOVABLE, FrameTable
+from soc.memory.layout import Range, free_runs, zone_spans
+from soc.memory.migratetype import MAX_ORDER, MigrateType
+from soc.memory.movable import MovableMap, MovablePages, Moved
+from soc.memory.sources import MOVABLE_PAGES, MOVABLE_PAGES_OUTSIDE_CMA, UNMOVABLE_PAGES, Source, unmovable
+from soc.memory.zone import Zone, aligned_blocks
 
-MAX_ORDER = 10
-ORDERS = range(MAX_ORDER + 1)
+__all__ = ["MAX_ORDER", "BadFree", "PageAllocator", "aligned_blocks", "free_runs", "zone_spans"]
 
-Range = tuple[int, int]
-"""(base, size) in bytes of physical address space."""
-
-# State byte of a frame: what starts at it. A frame inside a block, or reserved, has INSIDE.
-INSIDE = 0x00
-FREE = 0x40
-USED = 0x80
+NO_LIMIT = 1 << 52
 
 
 class BadFree(SocError):
@@ -41,141 +43,77 @@ class BadFree(SocError):
         super().__init__(f"free of frame {frame:#x} with order {order}: no such block is allocated")
 
 
-def aligned_blocks(first: int, end: int) -> Iterator[tuple[int, int]]:
-    """Cut frames [first, end) into the fewest buddy blocks: (frame, order), ascending."""
-    while first < end:
-        fits = (end - first).bit_length() - 1
-        aligned = (first & -first).bit_length() - 1 if first else MAX_ORDER
-        order = min(fits, aligned, MAX_ORDER)
-        yield first, order
-        first += 1 << order
-
-
-def free_runs(bank: Range, reserved: Iterable[Range]) -> Iterator[tuple[int, int]]:
-    """Frames [first, end) of whole pages of `bank` that no reserved range touches."""
-    first = (bank[0] + PAGE_MASK) >> PAGE_SHIFT
-    end = (bank[0] + bank[1]) >> PAGE_SHIFT
-    for base, size in sorted(r for r in reserved if r[1] > 0):
-        start = base >> PAGE_SHIFT
-        if first < min(start, end):
-            yield first, min(start, end)
-        first = max(first, (base + size + PAGE_MASK) >> PAGE_SHIFT)
-    if first < end:
-        yield first, end
-
-
-class _Zone:
-    """The buddy system of one bank. Blocks do not merge across banks."""
-
-    def __init__(self, bank: Range, reserved: Iterable[Range]) -> None:
-        self.first = bank[0] >> PAGE_SHIFT
-        self.count = ((bank[0] + bank[1]) >> PAGE_SHIFT) - self.first
-        self.state = bytearray(self.count)
-        self.bytes = np.frombuffer(self.state, dtype=np.uint8)
-        self.free: list[dict[int, None]] = [{} for _ in ORDERS]
-        runs = list(free_runs(bank, reserved))
-        # The free lists are last in, first out: descending, so that low memory goes first.
-        for first, end in reversed(runs):
-            for frame, order in reversed(list(aligned_blocks(first, end))):
-                self._put(frame, order)
-
-    def holds(self, frame: int) -> bool:
-        return 0 <= frame - self.first < self.count
-
-    def take(self, order: int) -> int | None:
-        """A block of `order`, split from the smallest that fits; its state is INSIDE."""
-        for size in range(order, MAX_ORDER + 1):
-            if self.free[size]:
-                frame, _ = self.free[size].popitem()
-                self.state[frame - self.first] = INSIDE
-                for half in range(size - 1, order - 1, -1):
-                    self._put(frame + (1 << half), half)
-                return frame
-        return None
-
-    def give(self, frame: int, order: int) -> None:
-        """A block becomes free and merges with its buddies."""
-        while order < MAX_ORDER:
-            buddy = frame ^ (1 << order)
-            if not self.holds(buddy) or self.state[buddy - self.first] != FREE | order:
-                break
-            del self.free[order][buddy]
-            self.state[buddy - self.first] = INSIDE
-            frame = min(frame, buddy)
-            order += 1
-        self._put(frame, order)
-
-    def mine(self, frames: Frames) -> NDArray[np.bool_]:
-        """Which of `frames` lie in this bank."""
-        return (frames >= self.first) & (frames < self.first + self.count)
-
-    def give_pages(self, frames: Frames) -> None:
-        """Single frames become free, as whole runs; ascending, none twice."""
-        self.bytes[frames - self.first] = INSIDE
-        breaks = np.flatnonzero(np.diff(frames) != 1) + 1
-        for run in np.split(frames, breaks):
-            if len(run):
-                for frame, order in aligned_blocks(int(run[0]), int(run[-1]) + 1):
-                    self.give(frame, order)
-
-    def _put(self, frame: int, order: int) -> None:
-        self.free[order][frame] = None
-        self.state[frame - self.first] = FREE | order
-
-
 class PageAllocator:
     """Page frames of `banks` without those that a `reserved` range touches.
 
-    Both are lists of (base, size) in bytes. All results are page frame numbers.
+    `cma` are regions of whole pageblocks. All three are lists of (base, size)
+    in bytes. All results are page frame numbers;
+    `below` is the first physical address that an allocation must not reach.
+    `freed` hears of frames that lost their owner.
     """
 
-    def __init__(self, banks: Iterable[Range], reserved: Iterable[Range] = ()) -> None:
+    def __init__(
+        self, banks: Iterable[Range], reserved: Iterable[Range] = (), cma: Iterable[Range] = ()
+    ) -> None:
+        self.freed: Callable[[Frames], None] = lambda frames: None
         held_back = list(reserved)
-        self._zones = [_Zone(bank, held_back) for bank in sorted(banks)]
+        lent = [(base >> PAGE_SHIFT, (base + size) >> PAGE_SHIFT) for base, size in cma]
+        spans = zone_spans(banks)
+        self._table = FrameTable([span for _, span in spans])
+        self.zones: list[Zone] = []
+        for start, (name, span) in zip(self._table.starts, spans, strict=False):
+            state = self._table.state[start : start + span[1] - span[0]]
+            piece = (span[0] << PAGE_SHIFT, (span[1] - span[0]) << PAGE_SHIFT)
+            mine = [region for region in lent if span[0] <= region[0] and region[1] <= span[1]]
+            self.zones.append(Zone(name, span, state, free_runs(piece, held_back), mine))
+        self._order = sorted(self.zones, key=lambda zone: (zone.name == "DMA", zone.first))
+        self.total_frames = self.free_frames
+        self.total_cma = self.free_cma
+        self.movable = MovableMap(self._table, self._give_pages)
 
-    def alloc(self, order: int = 0) -> int | None:
+    def hold_back(self, first: int, count: int) -> bool:
+        """Take these free frames of one zone for good at boot (memblock_reserve): nobody manages them now.
+
+        False, and nothing done, if one is not free.
+        """
+        taken = self._zone_of(first, count).carve(first, first + count)
+        self.total_frames -= count if taken else 0
+        return taken
+
+    # --- unmovable pages --------------------------------------------------------
+
+    def alloc(self, order: int = 0, below: int | None = None) -> int | None:
         """The first frame of 2**order contiguous frames, aligned to that; None when there is none.
 
-        ValueError for a negative order.
+        Never a CMA page. ValueError for a negative order.
         """
         if order < 0:
             raise ValueError(f"order must be 0 or more, not {order}")
-        block = self._take(order)
-        if block is None:
-            return None
-        zone, frame = block
-        zone.state[frame - zone.first] = USED | order
-        return frame
+        limit = _limit(below)
+        for zone in self._order:
+            frame = unmovable(zone, order, limit) if zone.first < limit else None
+            if frame is not None:
+                zone.bytes[frame - zone.first] = UNMOVABLE | order
+                return frame
+        return None
 
-    def alloc_pages(self, count: int) -> Frames | None:
+    def alloc_pages(self, count: int, below: int | None = None) -> Frames | None:
         """`count` frames, each to be freed on its own, in as few runs as possible; shape (count,).
 
-        All or nothing: None when fewer are free.
+        All or nothing: None when fewer are free. Never a CMA page.
         """
-        if count > self.free_frames:
+        if count > self.free_frames - self.free_cma:
             return None
-        parts: list[Frames] = [np.empty(0, dtype=np.int64)]
-        order = MAX_ORDER
-        while count > 0:
-            order = min(order, count.bit_length() - 1)
-            block = self._take(order)
-            if block is None:
-                order -= 1
-                continue
-            zone, frame = block
-            size = 1 << order
-            zone.bytes[frame - zone.first : frame - zone.first + size] = USED
-            parts.append(np.arange(frame, frame + size, dtype=np.int64))
-            count -= size
-        return np.concatenate(parts)
+        return self._take_pages(count, _limit(below), UNMOVABLE_PAGES, UNMOVABLE)
 
     def free(self, frame: int, order: int = 0) -> None:
         """Give back what `alloc(order)` gave. BadFree if it is not allocated with that order."""
-        for zone in self._zones:
-            if zone.holds(frame) and zone.state[frame - zone.first] == USED | order:
-                zone.state[frame - zone.first] = INSIDE
-                zone.give(frame, order)
-                return
+        zone = self._zone(frame)
+        if zone and 0 <= order <= MAX_ORDER and zone.bytes[frame - zone.first] == UNMOVABLE | order:
+            zone.bytes[frame - zone.first] = 0
+            zone.give(frame, order)
+            self.freed(np.arange(frame, frame + (1 << order), dtype=np.int64))
+            return
         raise BadFree(frame, order)
 
     def free_pages(self, frames: Frames) -> None:
@@ -184,26 +122,125 @@ class PageAllocator:
         BadFree, before anything is freed, if one is not allocated or is named twice.
         """
         ordered = np.sort(frames)
-        known = np.zeros(len(ordered), dtype=bool)
-        shares = [zone.mine(ordered) for zone in self._zones]
-        for zone, mine in zip(self._zones, shares, strict=True):
-            known[mine] = zone.bytes[ordered[mine] - zone.first] == USED
-        known[1:] &= ordered[1:] != ordered[:-1]
-        if not known.all():
-            raise BadFree(int(ordered[~known][0]), 0)
-        for zone, mine in zip(self._zones, shares, strict=True):
-            zone.give_pages(ordered[mine])
+        good = self._table.are(ordered, UNMOVABLE)
+        good[1:] &= ordered[1:] != ordered[:-1]
+        if not good.all():
+            raise BadFree(int(ordered[~good][0]), 0)
+        self._give_pages(ordered)
+
+    # --- movable pages ----------------------------------------------------------
+
+    def alloc_movable(self, count: int, owner: str, moved: Moved | None = None) -> MovablePages | None:
+        """`count` single pages that may move, of `owner`, who is told of it; None when fewer are free.
+
+        They take CMA pages when other movable memory has run out, or more than
+        half of what is free is CMA.
+        """
+        frames = self.movable_frames(count)
+        return None if frames is None else self.movable.add(frames, owner, moved)
+
+    def movable_frames(self, count: int, cma: bool = True) -> Frames | None:
+        """Frames for movable pages that the caller hands to an owner, as a migration does."""
+        if count > self.free_frames:
+            return None
+        sources = MOVABLE_PAGES if cma else MOVABLE_PAGES_OUTSIDE_CMA
+        return self._take_pages(count, NO_LIMIT, sources, MOVABLE)
+
+    # --- contiguous ranges --------------------------------------------------------
+
+    def isolated(self, first: int, count: int) -> AbstractContextManager[None]:
+        """While this lasts nobody gets a page near frames [first, first + count), all of one zone."""
+        return self._zone_of(first, count).isolated(first, first + count)
+
+    def take_range(self, first: int, count: int) -> bool:
+        """Allocate exactly these frames. False, and nothing done, if one is not free."""
+        zone = self._zone_of(first, count)
+        taken = zone.carve(first, first + count)
+        if taken:
+            zone.state[first - zone.first : first - zone.first + count] = CONTIGUOUS
+        return taken
+
+    def give_range(self, first: int, count: int) -> None:
+        """Free frames that `take_range` took, all or a part. BadFree, before anything is freed."""
+        frames = np.arange(first, first + count, dtype=np.int64)
+        good = self._table.are(frames, CONTIGUOUS)
+        if not good.all():
+            raise BadFree(int(frames[~good][0]), 0)
+        self._give_pages(frames)
+
+    def keep(self, frame: int) -> bool:
+        """Allocate this very frame as an unmovable page. False if it is not free."""
+        zone = self._zone(frame)
+        taken = zone is not None and zone.carve_one(frame)
+        if zone and taken:
+            zone.bytes[frame - zone.first] = UNMOVABLE
+        return taken
+
+    # --- accounts -----------------------------------------------------------------
 
     @property
     def free_frames(self) -> int:
-        return sum(blocks << order for order, blocks in enumerate(self.free_blocks()))
+        """Free pages, those of CMA regions included."""
+        return sum(zone.free_frames for zone in self.zones)
+
+    @property
+    def free_cma(self) -> int:
+        """Free pages of CMA regions."""
+        return sum(zone.free_cma for zone in self.zones)
 
     def free_blocks(self) -> list[int]:
-        """Free blocks per order 0..10, as a line of /proc/buddyinfo."""
-        return [sum(len(zone.free[order]) for zone in self._zones) for order in ORDERS]
+        """Free blocks per order 0..10, of all zones and migrate types."""
+        columns = zip(*(lists for zone in self.zones for lists in zone.free), strict=True)
+        return [sum(len(blocks) for blocks in column) for column in columns]
 
-    def _take(self, order: int) -> tuple[_Zone, int] | None:
-        for zone in self._zones:
-            if (frame := zone.take(order)) is not None:
-                return zone, frame
-        return None
+    def of_type(self, frames: Frames, kind: MigrateType) -> Frames:
+        """Those of `frames` that lie in pageblocks of `kind`."""
+        mine = np.zeros(frames.shape, dtype=bool)
+        for zone in self.zones:
+            inside = (frames >= zone.first) & (frames < zone.end)
+            mine[inside] = zone.types_of(frames[inside]) == kind
+        return frames[mine]
+
+    # --- inside ---------------------------------------------------------------------
+
+    def _take_pages(self, count: int, limit: int, sources: Iterable[Source], state: int) -> Frames | None:
+        """`count` single frames in `state`: zone by zone, source by source, the largest blocks first."""
+        parts: list[Frames] = [np.empty(0, dtype=np.int64)]
+        left = count
+        for zone in self._order:
+            for source in sources if zone.first < limit else ():
+                order = MAX_ORDER
+                while left > 0 and order >= 0:
+                    order = min(order, left.bit_length() - 1)
+                    frame = source(zone, order, limit)
+                    if frame is None:
+                        order -= 1
+                        continue
+                    size = 1 << order
+                    zone.state[frame - zone.first : frame - zone.first + size] = state
+                    parts.append(np.arange(frame, frame + size, dtype=np.int64))
+                    left -= size
+        frames = np.concatenate(parts)
+        if left > 0:
+            self._give_pages(np.sort(frames))
+            return None
+        return frames
+
+    def _give_pages(self, ordered: Frames) -> None:
+        for zone in self.zones:
+            low, high = np.searchsorted(ordered, (zone.first, zone.end))
+            zone.give_pages(ordered[low:high])
+        self.freed(ordered)
+
+    def _zone(self, frame: int, count: int = 1) -> Zone | None:
+        return next((zone for zone in self.zones if zone.holds(frame, count)), None)
+
+    def _zone_of(self, first: int, count: int) -> Zone:
+        zone = self._zone(first, count)
+        if zone is None:
+            raise ValueError(f"frames {first:#x}..{first + count - 1:#x} are not of one zone")
+        return zone
+
+
+def _limit(below: int | None) -> int:
+    return NO_LIMIT if below is None else below >> PAGE_SHIFT

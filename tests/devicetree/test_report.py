@@ -42,7 +42,9 @@ def test_rehearsal_memory_map(rehearsal):
         "0x2b400000  0x2b41ffff    128 KiB  device    /soc/iommu@2b400000  arm,smmu-v3",
         "0x2b420000  0x3085ffff    ~84 MiB  hole      nothing answers: external abort",
         "0x30860000  0x30860fff      4 KiB  device    /soc/serial@30860000  arm,pl011",
-        "0x30861000  0x32dfffff    ~38 MiB  hole      nothing answers: external abort",
+        "0x30861000  0x30bcffff   3516 KiB  hole      nothing answers: external abort",
+        "0x30bd0000  0x30bd0fff      4 KiB  device    /soc/dma-controller@30bd0000  arm,pl330",
+        "0x30bd1000  0x32dfffff    ~34 MiB  hole      nothing answers: external abort",
         "0x32e00000  0x32e0ffff     64 KiB  device    /soc/lcdif@32e00000  fsl,imx8mm-lcdif",
         "0x32e10000  0x32e1ffff     64 KiB  hole      nothing answers: external abort",
         "0x32e20000  0x32e20fff      4 KiB  device    /soc/camera@32e20000  dmabuf-soc,camera",
@@ -72,14 +74,17 @@ def test_rehearsal_interrupts_and_streams(rehearsal):
         ["37", "SPI", "5", "level-high", "/soc/lcdif@32e00000", "-", gic],
         ["48", "SPI", "16", "level-high", "/soc/camera@32e20000", "-", gic],
         ["58", "SPI", "26", "level-high", "/soc/serial@30860000", "-", gic],
+        ["66", "SPI", "34", "level-high", "/soc/dma-controller@30bd0000", "-", gic],
+        ["67", "SPI", "35", "level-high", "/soc/dma-controller@30bd0000", "-", gic],
         ["106", "SPI", "74", "edge-rising", "/soc/iommu@2b400000", "eventq", gic],
         ["107", "SPI", "75", "edge-rising", "/soc/iommu@2b400000", "cmdq-sync", gic],
         ["111", "SPI", "79", "edge-rising", "/soc/iommu@2b400000", "gerror", gic],
     ]
     assert streams(rehearsal) == [
-        "stream  device                iommu",
-        "  0x10  /soc/lcdif@32e00000   /soc/iommu@2b400000",
-        "  0x11  /soc/camera@32e20000  /soc/iommu@2b400000",
+        "stream  device                        iommu",
+        "  0x10  /soc/lcdif@32e00000           /soc/iommu@2b400000",
+        "  0x11  /soc/camera@32e20000          /soc/iommu@2b400000",
+        "  0x12  /soc/dma-controller@30bd0000  /soc/iommu@2b400000",
     ]
 
 
@@ -98,7 +103,7 @@ def test_rehearsal_reserved(rehearsal):
 
 def test_rehearsal_nodes(rehearsal):
     lines = node_table(rehearsal, MODELS, DRIVERS)
-    assert lines[-1] == "9 enabled: 3 with a model, 1 with a driver"
+    assert lines[-1] == "10 enabled: 3 with a model, 1 with a driver"
     rows = {line.split()[0]: line.split()[1:] for line in lines[1:-1]}
     assert rows["/soc/lcdif@32e00000"] == ["fsl,imx8mm-lcdif", "okay", "Lcdif", "mxsfb"]
     assert rows["/soc/camera@32e20000"] == ["dmabuf-soc,camera", "okay", "Camera", "no"]
