@@ -44,10 +44,14 @@ class Slot:
 
 
 class Model(Protocol):
-    """A hardware model. `targets` answers for the node's `reg` entries, in order."""
+    """A hardware model. `targets` answers for the node's `reg` entries, in order.
+
+    `dma` says whether it moves data in memory that software shares with it.
+    """
 
     compatible: ClassVar[tuple[str, ...]]
     tables: ClassVar[tuple[RegisterTable, ...]]
+    dma: ClassVar[bool]
     targets: tuple[Target, ...]
 
     def __init__(self, slot: Slot) -> None: ...

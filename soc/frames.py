@@ -52,6 +52,8 @@ class FrameRecord:
         if not self.spans:
             return np.empty(0, dtype=np.int64)
         every = np.concatenate([span.frames for span in self.spans])
+        if not every.size:  # all of it was discarded on the way (RAZ/WI)
+            return every
         distinct: Frames = every[np.append(True, every[1:] != every[:-1])]
         return distinct
 

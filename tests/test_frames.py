@@ -99,3 +99,12 @@ def test_without_digesting_the_bytes_are_still_counted():
     camera.finish()
     assert camera.records[0].size == 0x1800
     assert camera.records[0].digest == xxhash.xxh3_128(b"").hexdigest()
+
+
+def test_a_frame_that_was_discarded_on_the_way_lay_nowhere():
+    _, display = recorder()
+    display.begin(Iova(0x1000))
+    display.add([PageSpan(np.empty(0, dtype=np.int64), 0, 0, contiguous=True)] * 2, BYTES)
+    display.finish()
+    (frame,) = display.records
+    assert (frame.frames.tolist(), frame.size, frame.complete) == ([], BYTES.size, True)

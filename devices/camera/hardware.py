@@ -67,6 +67,7 @@ class Camera:
 
     compatible: ClassVar[tuple[str, ...]] = ("dmabuf-soc,camera",)
     tables: ClassVar[tuple[RegisterTable, ...]] = (TABLE,)
+    dma: ClassVar[bool] = True
 
     def __init__(self, slot: Slot) -> None:
         self._slot = slot

@@ -53,6 +53,7 @@ class Gic400:
 
     compatible: ClassVar[tuple[str, ...]] = ("arm,gic-400", "arm,cortex-a15-gic")
     tables: ClassVar[tuple[RegisterTable, ...]] = (DISTRIBUTOR, CPU_INTERFACE)
+    dma: ClassVar[bool] = False
 
     def __init__(self, slot: Slot) -> None:
         self.cpu_irq = IrqLine("gic irq")

@@ -82,6 +82,7 @@ class Lcdif:
 
     compatible: ClassVar[tuple[str, ...]] = ("fsl,imx6sx-lcdif",)
     tables: ClassVar[tuple[RegisterTable, ...]] = (TABLE,)
+    dma: ClassVar[bool] = True
 
     def __init__(self, slot: Slot) -> None:
         self._slot = slot

@@ -63,6 +63,7 @@ class Pl011:
 
     compatible: ClassVar[tuple[str, ...]] = ("arm,pl011",)
     tables: ClassVar[tuple[RegisterTable, ...]] = (TABLE,)
+    dma: ClassVar[bool] = False
 
     def __init__(self, slot: Slot) -> None:
         self.output = bytearray()

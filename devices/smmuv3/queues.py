@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from devices.smmuv3.identification import FEATURES
 from soc.address import PhysAddr
+
+ADDRESS_MASK = (1 << FEATURES.oas) - 32
+"""Address bits of a *_BASE register that count."""
 
 
 @dataclass(frozen=True)
@@ -21,9 +25,12 @@ class QueueShape:
 
     @classmethod
     def parse(cls, base_register: int, entry: int, limit: int) -> QueueShape:
-        """From a *_BASE register; a LOG2SIZE above the implemented `limit` acts as the limit."""
+        """From a *_BASE register; a LOG2SIZE above the implemented `limit` acts as the limit.
+
+        The address is cut to the output size (3.4.3) and aligned to the queue's.
+        """
         log2 = min(base_register & 0x1F, limit)
-        address = base_register & 0x000F_FFFF_FFFF_FFE0
+        address = base_register & ADDRESS_MASK
         return cls(PhysAddr(address & ~((entry << log2) - 1)), log2, entry)
 
     @property

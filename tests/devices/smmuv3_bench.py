@@ -17,32 +17,42 @@ from soc.bus import Bus, Window
 from soc.clock import Clock
 from soc.device import Slot
 from soc.devicetree.tree import Node
-from soc.iommu.port import DmaAbort, DmaPort
+from soc.iommu.port import DmaAbort, DmaPort, DmaStalled
 from soc.irq import IrqLine
 from soc.memory.dram import Bank, Dram
 
 REGISTERS = 0x2B40_0000
 RAM, RAM_SIZE = 0x8000_0000, 0x20_0000
-STREAMS, CONTEXTS, COMMANDS, EVENTS, TABLES, DATA = (RAM + n * 0x1_0000 for n in range(6))
+STREAMS, CONTEXTS, COMMANDS, EVENTS, TABLES, DATA, S2_TABLES, MESSAGES = (
+    RAM + n * 0x1_0000 for n in range(8)
+)
 NOWHERE = 0x1000_0000
 
-CR0, CR0ACK, CR2, GBPA = 0x20, 0x24, 0x2C, 0x44
+CR0, CR0ACK, CR1, CR2, GBPA = 0x20, 0x24, 0x28, 0x2C, 0x44
 IRQ_CTRL, IRQ_CTRLACK, GERROR, GERRORN = 0x50, 0x54, 0x60, 0x64
+GERROR_IRQ_CFG0, GERROR_IRQ_CFG1, GERROR_IRQ_CFG2 = 0x68, 0x70, 0x74
+EVENTQ_IRQ_CFG0, EVENTQ_IRQ_CFG1, EVENTQ_IRQ_CFG2 = 0xB0, 0xB8, 0xBC
 STRTAB_BASE, STRTAB_BASE_CFG = 0x80, 0x88
 CMDQ_BASE, CMDQ_PROD, CMDQ_CONS = 0x90, 0x98, 0x9C
 EVENTQ_BASE, EVENTQ_PROD, EVENTQ_CONS = 0xA0, 0x100A8, 0x100AC
 
 SMMUEN, EVENTQEN, CMDQEN = 1, 4, 8
 RECINVSID = 1 << 1
-CMDQ_ERR, EVENTQ_ABT = 1, 4
+CMDQ_ERR, EVENTQ_ABT, MSI_CMDQ_ABT, MSI_EVENTQ_ABT, MSI_GERROR_ABT = 1, 4, 1 << 4, 1 << 5, 1 << 7
 STREAM = 5
 PAGE = 1 << 0 | 1 << 1 | 1 << 6 | 1 << 10 | 1 << 11
 READ_ONLY = 1 << 7
+S2_PAGE = 1 << 0 | 1 << 1 | 0xF << 2 | 3 << 6 | 1 << 10
+S2_WRITE = 1 << 7
 READ, WRITE = 1 << 35, 0
-CLASS_TABLE, CLASS_INPUT = 1 << 40, 2 << 40
+PRIVILEGED, INSTRUCTION, STAGE2, STALL, TABLE_READ = 1 << 33, 1 << 34, 1 << 39, 1 << 31, 1 << 44
+CLASS_CONTEXT, CLASS_TABLE, CLASS_INPUT = 0, 1 << 40, 2 << 40
+SSV = 1 << 11
 
 CFGI_STE, CFGI_ALL, CFGI_CD, CFGI_CD_ALL = 0x03, 0x04, 0x05, 0x06
 TLBI_NH_ALL, TLBI_NH_ASID, TLBI_NH_VA, TLBI_NH_VAA, TLBI_NSNH_ALL, SYNC = 0x10, 0x11, 0x12, 0x13, 0x30, 0x46
+RESUME, STALL_TERM = 0x44, 0x45
+RETRY, ABORT = 1 << 12, 1 << 13
 
 Event = tuple[int, int, int, int]
 
@@ -51,6 +61,14 @@ def context_descriptor(table: int = TABLES, asid: int = 1, t0sz: int = 25, flip:
     """AArch64, 4 KiB, 40 bits out, TTB1 off, faults recorded and aborted; `flip` toggles bits of word 0."""
     low = t0sz | 1 << 30 | 1 << 31 | 2 << 32 | 1 << 41 | 1 << 45 | 1 << 46 | asid << 48
     return [low ^ flip, table, 0, 0xFF]
+
+
+def stage2_entry(
+    config: int = 6, table: int = S2_TABLES, vmid: int = 0, context: int = 0, flip: int = 0
+) -> list[int]:
+    """Stage 2 of 39 bits from level 1, 4 KiB, 40 bits out, faults recorded; `flip` toggles bits of word 2."""
+    control = vmid | 25 << 32 | 1 << 38 | 2 << 48 | 1 << 51 | 1 << 58
+    return [1 | config << 1 | context, 0, control ^ flip, S2_TABLES]
 
 
 class Bench:
@@ -69,7 +87,7 @@ class Bench:
         self.reports: list[FaultReport] = []
         self.smmu.fault_listeners.append(self.reports.append)
         bus.attach(Window(PhysAddr(REGISTERS), 0x20000, self.smmu.targets[0], node.name))
-        self._tables = TABLES
+        self._tables = {TABLES: TABLES, S2_TABLES: S2_TABLES}
 
     def _edge(self, name: str, level: bool) -> None:
         self.irqs[name] += level
@@ -106,6 +124,14 @@ class Bench:
         self.set(CR0, SMMUEN | EVENTQEN | CMDQEN)
         return self
 
+    def reconfigure(self, *writes: tuple[int, int], size: int = 4) -> None:
+        """Write registers that cannot be written while enables are set."""
+        enables = self.get(CR0)
+        self.set(CR0, 0)
+        for offset, value in writes:
+            self.cpu.write(PhysAddr(REGISTERS + offset), size, value)
+        self.set(CR0, enables)
+
     def stream(self, *words: int, stream: int = STREAM) -> None:
         """Write the stream table entry itself."""
         self.put(STREAMS + 64 * stream, *(words + (0,) * (8 - len(words))))
@@ -117,15 +143,24 @@ class Bench:
         self.stream(1 | 5 << 1 | at, stream=stream)
         return self
 
+    def nested(self, context: list[int] | None = None, flip: int = 0, vmid: int = 0) -> Bench:
+        """Both stages; stage 2 maps CONTEXTS and 16 pages of TABLES onto themselves."""
+        at = CONTEXTS + 64 * STREAM
+        self.put(at, *(context or context_descriptor()))
+        self.stream(*stage2_entry(7, vmid=vmid, context=at, flip=flip))
+        for page in (CONTEXTS, *(TABLES + 0x1000 * n for n in range(16))):
+            self.map(page, page, S2_PAGE, root=S2_TABLES)
+        return self
+
     def map(self, iova: int, output: int, attributes: int = PAGE, level: int = 3, root: int = TABLES) -> int:
         """Map one page or block in a 39-bit tree; returns the address of its descriptor."""
-        self._tables = max(self._tables, root)
         table = root
         for step in range(1, level):
             at = table + 8 * (iova >> (39 - 9 * step) & 511)
             if not self.word(at):
-                self._tables += 0x1000
-                self.put(at, self._tables | 3)
+                area = S2_TABLES if root >= S2_TABLES else TABLES
+                self._tables[area] = max(self._tables[area], root) + 0x1000
+                self.put(at, self._tables[area] | 3)
             table = self.word(at) & ~0xFFF
         at = table + 8 * (iova >> (39 - 9 * level) & 511)
         self.put(at, output | attributes)
@@ -158,14 +193,41 @@ class Bench:
 
     # --- transactions ------------------------------------------------------
 
+    def port(self, stream: int = STREAM) -> DmaPort:
+        """An engine's way to memory behind the SMMU."""
+        return DmaPort(self.cpu, stream, self.smmu)
+
     def access(
-        self, iova: int, size: int = 4, write: bool = False, stream: int = STREAM
+        self,
+        iova: int,
+        size: int = 4,
+        write: bool = False,
+        stream: int = STREAM,
+        substream: int | None = None,
+        privileged: bool = False,
     ) -> list[tuple[int, int]]:
         """Where a transaction goes: (physical address, bytes)."""
-        return list(self.smmu.translate(stream, Iova(iova), size, write).segments())
+        span = self.smmu.translate(stream, Iova(iova), size, write, substream, privileged)
+        return list(span.segments())
 
-    def fault(self, iova: int, size: int = 4, write: bool = False, stream: int = STREAM) -> list[Event]:
+    def fault(
+        self,
+        iova: int,
+        size: int = 4,
+        write: bool = False,
+        stream: int = STREAM,
+        substream: int | None = None,
+        privileged: bool = False,
+    ) -> list[Event]:
         """The records of a transaction that must be aborted."""
         with pytest.raises(DmaAbort):
-            self.access(iova, size, write, stream)
+            self.access(iova, size, write, stream, substream, privileged)
         return self.events()
+
+    def stall(self, iova: int, write: bool = False, stream: int = STREAM) -> tuple[DmaStalled, list[bool]]:
+        """A transaction that must stall, and the answers its engine gets."""
+        with pytest.raises(DmaStalled) as caught:
+            self.access(iova, 4, write, stream)
+        answers: list[bool] = []
+        caught.value.wait(answers.append)
+        return caught.value, answers
