@@ -74,7 +74,9 @@ class CarveoutHeap:
         return dma_buf_export(self.kernel, buffer, buffer.ops(), length, os.O_RDWR, self.name)
 
     def clear(self, base: PhysAddr, size: int) -> None:
-        """Zero memory with the CPU, in pieces."""
+        """Zero memory that is nobody's with the CPU, in pieces."""
+        if self.kernel.cache is not None:
+            self.kernel.cache.forget(PageSpan.linear(base, size).frames)
         for offset in range(0, size, CLEAR_CHUNK):
             piece = min(CLEAR_CHUNK, size - offset)
             self.kernel.cpu.write_span(PageSpan.linear(PhysAddr(base + offset), piece), self._zeros[:piece])

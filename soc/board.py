@@ -8,7 +8,7 @@ translator, then interrupt controllers, then the rest in tree order.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import cast
+from typing import TypeVar, cast
 
 from soc.address import PhysAddr, human_size
 from soc.bus import Bus, Master, Window
@@ -19,17 +19,26 @@ from soc.devicetree.tree import Node, Tree
 from soc.errors import BadInput
 from soc.iommu.port import DmaPort, Translator
 from soc.irq import IrqLine
+from soc.memory.cache.adversary import Adversary
+from soc.memory.cache.cache import CpuCache
+from soc.memory.cache.views import DramView
 from soc.memory.dram import Bank, Dram
 from soc.processor import Processor, StopReason
+
+C = TypeVar("C", bound=CpuCache)
 
 Catalogue = Mapping[str, type[Model]]
 """Hardware models by compatible string."""
 
 
 class Machine:
-    """A built board. `models` by node path, `log` one line per remark of the hardware."""
+    """A built board. `models` by node path, `log` one line per remark of the hardware.
 
-    def __init__(self, tree: Tree, catalogue: Catalogue) -> None:
+    `cache` is the processor's data cache where one of the masters does not see it
+    (no `dma-coherent`); `adversary` decides what it holds when it matters.
+    """
+
+    def __init__(self, tree: Tree, catalogue: Catalogue, adversary: Adversary | None = None) -> None:
         if not tree.memory:
             raise BadInput("the board has no memory node, so nothing can run on it", tree.root.where)
         self.tree = tree
@@ -41,6 +50,9 @@ class Machine:
         self._catalogue = catalogue
         self._slots: dict[str, Slot] = {}
         self.interrupted: Callable[[], bool] = lambda: False
+        self.cache: CpuCache | None = None
+        self._adversary = adversary
+        self._incoherent: list[Master] = []
         self._processor: Processor | None = None
         nodes = [node for node in tree.walk() if node.enabled and node.match(catalogue) is not None]
         for node in sorted(nodes, key=_build_order):
@@ -58,6 +70,17 @@ class Machine:
     def dma_port(self, node: Node) -> DmaPort:
         """The way to memory of a modelled node. KeyError without a model."""
         return self._slots[node.path].dma
+
+    def add_cache(self, kind: type[C]) -> C | None:
+        """Give the processor a data cache, unless every master sees into it."""
+        if not self._incoherent:
+            return None
+        never_cached = [(region.base, region.size) for region in self.tree.reserved if region.no_map]
+        cache = kind(self.dram, lambda: self.clock.now, self._adversary, never_cached)
+        for master in self._incoherent:
+            master.memory = DramView(cache, master.name)
+        self.cache = cache
+        return cache
 
     # --- running -----------------------------------------------------------
 
@@ -89,6 +112,8 @@ class Machine:
         """Close the banks' memfds; the host has the memory back when the last array on it is gone."""
         for bank in self.dram.banks:
             bank.close()
+        if self.cache is not None:
+            self.cache.close()
 
     # --- building ----------------------------------------------------------
 
@@ -118,6 +143,8 @@ class Machine:
                 self.bus.attach(Window(PhysAddr(reg.address), reg.size, target, node.name))
             except ValueError as error:
                 raise BadInput(f"{node.path}: {error}", node.where) from error
+        if model.dma and not node.dma_coherent:
+            self._incoherent.append(master)
         self.models[node.path] = model
 
     def _master_name(self, node: Node) -> str:

@@ -30,6 +30,8 @@ class DmaBufOps:
                  KernelError on failure
     unmap_dma_buf  the end of that mapping
     release      no reference is left: drop the exporter's own object
+    begin_cpu_access, end_cpu_access  the CPU is about to touch the buffer, or done with it:
+                 cache maintenance towards and from the devices that have it mapped (since 3.4)
     """
 
     map_dma_buf: Callable[[DmaBufAttachment, DmaDirection], SgTable | None] | None
@@ -37,6 +39,8 @@ class DmaBufOps:
     release: Callable[[DmaBuf], None] | None
     attach: Callable[[DmaBuf, Device, DmaBufAttachment], None] | None = None
     detach: Callable[[DmaBuf, DmaBufAttachment], None] | None = None
+    begin_cpu_access: Callable[[DmaBuf, DmaDirection], None] | None = None
+    end_cpu_access: Callable[[DmaBuf, DmaDirection], None] | None = None
 
 
 @dataclass(eq=False)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from errno import EINVAL, EIO
 from typing import TYPE_CHECKING, ClassVar
 
-from soc.address import PhysAddr
+from soc.address import Iova, PhysAddr
 from soc.bus import BusError
 from soc.devicetree.tree import Node
 from soc.kernel.errors import KernelError
@@ -18,6 +18,11 @@ from soc.kernel.iommu.domain import IommuDomain
 from soc.kernel.irq import Handler
 
 if TYPE_CHECKING:
+    from soc.kernel.cma import CmaArea
+    from soc.kernel.dma.iommu_map import Single
+    from soc.kernel.dma.pool import CoherentPool
+    from soc.kernel.dma.ranges import DmaWindows
+    from soc.kernel.dma.swiotlb import Swiotlb
     from soc.kernel.kernel import Kernel
 
 
@@ -58,8 +63,12 @@ class Mmio:
 
 
 class Device:
-    """A platform device. `dma_mask` in bits; `driver` once bound.
+    """A platform device; `driver` once one is being probed.
 
+    For the DMA API: masks in bits (`dma_mask` None: nobody said what it can do),
+    limits of its segments in bytes, `bus_dma_limit` the last address its bus has,
+    `dma_windows` from dma-ranges; `coherent_pool`, `cma_area` and `restricted_pool` are
+    reserved memory it was given; `singles` its single mappings behind an IOMMU.
     What it requests is managed: given back when its probe fails and when its
     driver is unbound (drivers/base/devres.c).
     """
@@ -68,10 +77,19 @@ class Device:
         self.kernel = kernel
         self.node = node
         self.driver: Driver | None = None
-        self.dma_mask = 32
+        self.dma_mask: int | None = 32
+        self.coherent_dma_mask = 32
+        self.bus_dma_limit: int | None = None
+        self.dma_windows: DmaWindows | None = None
+        self.dma_coherent = node.dma_coherent
         self.max_segment_size = 64 << 10
         self.segment_boundary = 0xFFFF_FFFF
+        self.min_align_mask = 0
+        self.coherent_pool: CoherentPool | None = None
+        self.cma_area: CmaArea | None = None
+        self.restricted_pool: Swiotlb | None = None
         self.iommu_domain: IommuDomain | None = None
+        self.singles: dict[Iova, Single] = {}
         self._managed: list[Callable[[], None]] = []
 
     @property
@@ -79,6 +97,21 @@ class Device:
         """As Linux names platform devices: `32e00000.lcdif`."""
         base, _, unit = self.node.name.partition("@")
         return f"{unit}.{base}" if unit else base
+
+    @property
+    def title(self) -> str:
+        """As dev_info and its kin begin: the driver, or the bus, and the device."""
+        return f"{self.driver.name if self.driver else 'platform'} {self.name}"
+
+    @property
+    def behind_iommu(self) -> bool:
+        """Whether an IOMMU translates its addresses; False with an identity domain."""
+        return self.iommu_domain is not None and self.iommu_domain.translates
+
+    @property
+    def bounce_pool(self) -> Swiotlb | None:
+        """Where its mappings bounce: its own pool or the kernel's."""
+        return self.restricted_pool or self.kernel.swiotlb
 
     def ioremap(self, index: int = 0) -> Mmio:
         """The registers of `reg` entry `index`. -EINVAL if there is none."""

@@ -12,18 +12,32 @@ from errno import ENODEV
 
 from soc.board import Machine
 from soc.devicetree.tree import Node
+from soc.kernel.cma_views import add_cma_views
+from soc.kernel.debugfs import Views
 from soc.kernel.device import Device, Driver
+from soc.kernel.dma.configure import of_dma_configure
+from soc.kernel.dma.default_pool import default_pool, describe
+from soc.kernel.dma.ranges import zone_dma_limit
+from soc.kernel.dma.reserved import ReservedMemory
+from soc.kernel.dma.views import add_swiotlb_views
+from soc.kernel.dma_debug import DmaDebug, add_views
+from soc.kernel.dmaengine import DmaEngines
 from soc.kernel.errors import EPROBE_DEFER, KernelError
 from soc.kernel.file import FileTable
 from soc.kernel.iommu.groups import IommuGroups
 from soc.kernel.irq import Handler, Interrupts, IrqChip
 from soc.kernel.log import KernelLog
 from soc.kernel.memory import KernelMemory
+from soc.kernel.memory_views import add_memory_views
 from soc.kernel.parameters import Parameters
+from soc.memory.cache.cache import CpuCache
+from soc.memory.cache.views import CachedView
 
 
 class Kernel:
     """The kernel of one machine. `drivers` in the order they are registered.
+
+    `cpu` is its way to registers and memory, through `cache` where the machine needs one.
 
     `probe_errors` has, by node path, why the last probe of a device did not succeed.
     """
@@ -32,11 +46,24 @@ class Kernel:
         self._tree = machine.tree
         self.clock = machine.clock
         self.cpu = machine.bus.master("cpu")
+        self.cache = machine.add_cache(CpuCache)
+        if self.cache is not None:
+            self.cpu.memory = CachedView(self.cache)
         self.log = KernelLog(machine.clock)
+        self.views = Views()
         self.files = FileTable(self.log)
         self.parameters = Parameters.of_chosen(machine.tree.root.child("chosen"))
-        self.memory = KernelMemory(machine.dram, machine.tree)
+        self.memory = KernelMemory(machine.dram, machine.tree, self.cpu, self.log)
+        if self.cache is not None:
+            self.memory.pages.freed = self.cache.forget
+        self.zone_dma_limit = zone_dma_limit(machine.tree)
+        self.reserved_memory = ReservedMemory(self, machine.tree.reserved)
+        self.swiotlb = default_pool(self, machine.tree)
+        entries = self.parameters.dma_debug_entries
+        self.dma_debug = DmaDebug(self, entries) if self.parameters.dma_debug else None
+        self._add_views()
         self.iommu = IommuGroups(self)
+        self.dma_engines = DmaEngines(self.log)
         self.devices: dict[str, Device] = {}
         self.probe_errors: dict[str, str] = {}
         registered = tuple(drivers)
@@ -50,6 +77,9 @@ class Kernel:
     def boot(self) -> None:
         """Probe every enabled node that has a driver, deferring as drivers ask."""
         self.log.info(f"Machine model: {self._tree.model}")
+        self.memory.boot()
+        if self.swiotlb is not None:
+            self.log.info(describe(self.swiotlb))
         waiting = [
             node for node in self._tree.walk() if node.enabled and node.match(self._drivers) is not None
         ]
@@ -75,8 +105,20 @@ class Kernel:
                 device.driver.remove()
                 device.driver = None
             device.release_managed()
+            if self.dma_debug is not None:
+                self.dma_debug.driver_unbound(device)
         self.devices.clear()
         self.iommu.release()
+
+    def _add_views(self) -> None:
+        """Fill debugfs, procfs and sysfs."""
+        add_memory_views(self.views, self.memory)
+        for area in self.memory.cma.areas:
+            add_cma_views(self.views, area)
+        if self.swiotlb is not None:
+            add_swiotlb_views(self.views, self.swiotlb)
+        if self.dma_debug is not None:
+            add_views(self.views, self.dma_debug)
 
     def _probe(self, node: Node) -> bool:
         """False if the driver wants to be asked again."""
@@ -86,9 +128,11 @@ class Kernel:
         device = Device(self, node)
         try:
             device.iommu_domain = self.iommu.attach(node, device.name)
-            driver = kind(device)
-            driver.probe()
+            of_dma_configure(device)
+            device.driver = kind(device)
+            device.driver.probe()
         except KernelError as error:
+            device.driver = None
             device.release_managed()
             self.probe_errors[node.path] = str(error)
             if error.errno == EPROBE_DEFER:
@@ -96,7 +140,6 @@ class Kernel:
             self.log.error(f"{kind.name} {device.name}: probe failed: {error}")
             return True
         self.probe_errors.pop(node.path, None)
-        device.driver = driver
         self.devices[node.path] = device
         return True
 

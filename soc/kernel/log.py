@@ -42,6 +42,7 @@ class KernelLog:
         self.clock = clock
         self.sink = sink
         self.entries: list[LogEntry] = []
+        self._said: set[str] = set()
 
     def info(self, text: str) -> None:
         """A message of ordinary life."""
@@ -50,6 +51,12 @@ class KernelLog:
     def warn(self, text: str) -> None:
         """A WARN: somebody broke a rule. The kernel carries on."""
         self._add("warning", text)
+
+    def warn_once(self, text: str, place: str) -> None:
+        """WARN_ONCE: only the first of all that come from `place` in the code."""
+        if place not in self._said:
+            self._said.add(place)
+            self.warn(text)
 
     def error(self, text: str) -> None:
         """An operation failed; nobody broke a rule."""

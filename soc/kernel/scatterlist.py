@@ -11,12 +11,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from soc.address import PAGE_SHIFT
-from soc.memory.dram import Frames
+from soc.address import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, PhysAddr
+from soc.memory.dram import Frames, PageSpan
+
+if TYPE_CHECKING:
+    from soc.kernel.dma.swiotlb import Bounce
 
 Ints = NDArray[np.int64]
 
@@ -34,20 +39,47 @@ def _none() -> Ints:
     return np.empty(0, dtype=np.int64)
 
 
+def page_frames(starts: Ints, counts: Ints) -> Frames:
+    """The frames of runs of `counts` pages whose first bytes lie at `starts`, in order."""
+    first = starts >> PAGE_SHIFT
+    if (counts == 1).all():
+        return first
+    steps = np.ones(int(counts.sum()), dtype=np.int64)
+    nonempty = counts > 0
+    first, counts = first[nonempty], counts[nonempty]
+    # every run begins with a jump from the last page of the one before
+    steps[np.cumsum(counts) - counts] = np.diff(first, prepend=0) - np.append(0, counts[:-1] - 1)
+    frames: Frames = np.cumsum(steps)
+    return frames
+
+
 @dataclass(eq=False)
 class SgTable:
-    """`starts` physical byte addresses and `lengths` in bytes, both page multiples, shape (n,)."""
+    """`starts` physical byte addresses and `lengths` in bytes, shape (n,).
+
+    `bounces` are the bounce slots its entries have, or had until the last unmap.
+    `entrywise`: behind an IOMMU, every entry has a mapping of its own.
+    """
 
     starts: Ints
     lengths: Ints
     dma_address: Ints = field(default_factory=_none)
     dma_length: Ints = field(default_factory=_none)
+    bounces: list[Bounce] = field(default_factory=list, init=False, repr=False)
+    entrywise: bool = field(default=False, init=False, repr=False)
 
     @classmethod
     def of(cls, segments: list[tuple[int, int]]) -> SgTable:
         """From [(physical address, bytes), ...]."""
         table = np.array(segments, dtype=np.int64).reshape(-1, 2)
         return cls(table[:, 0].copy(), table[:, 1].copy())
+
+    @classmethod
+    def of_pages(cls, frames: Frames) -> SgTable:
+        """From page frames in order; neighbours in memory share an entry (sg_alloc_table_from_pages)."""
+        edges = np.append(0, np.flatnonzero(np.diff(frames) != 1) + 1)
+        counts = np.diff(edges, append=len(frames))
+        return cls(frames[edges] << PAGE_SHIFT, counts << PAGE_SHIFT)
 
     @property
     def orig_nents(self) -> int:
@@ -57,17 +89,47 @@ class SgTable:
     def nents(self) -> int:
         return len(self.dma_address)
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Bytes of the whole buffer."""
         return int(self.lengths.sum())
 
+    @cached_property
+    def page_aligned(self) -> bool:
+        """Whether every entry is whole pages."""
+        return not (np.bitwise_or.reduce(self.starts | self.lengths, initial=0) & PAGE_MASK)
+
     def frames(self) -> Frames:
-        """Every page frame of the buffer in order, shape (size / 4096,)."""
-        counts = self.lengths >> PAGE_SHIFT
-        first = np.repeat(self.starts >> PAGE_SHIFT, counts)
-        within = np.arange(int(counts.sum()), dtype=np.int64)
-        frames: Frames = first + within - np.repeat(np.cumsum(counts) - counts, counts)
+        """Every page frame the entries touch, entry by entry, in order. Read-only."""
+        return self._frames
+
+    @property
+    def bounce_copies(self) -> int:
+        """Copies between this mapping and its bounce slots; 0 for a zero-copy mapping."""
+        return sum(bounce.copies for bounce in self.bounces)
+
+    @property
+    def bounced_bytes(self) -> int:
+        """Bytes of those copies."""
+        return sum(bounce.bytes for bounce in self.bounces)
+
+    @cached_property
+    def spans(self) -> list[PageSpan]:
+        """The memory as few spans: one for whole pages, else one per entry."""
+        if self.page_aligned:
+            return [PageSpan.of(self._frames, 0, self.size)]
+        entries = zip(self.starts.tolist(), self.lengths.tolist(), strict=True)
+        return [PageSpan.linear(PhysAddr(start), length) for start, length in entries if length]
+
+    @cached_property
+    def _frames(self) -> Frames:
+        if self.page_aligned:
+            counts = self.lengths >> PAGE_SHIFT
+        else:
+            ends = self.starts + self.lengths + PAGE_SIZE - 1
+            counts = np.where(self.lengths > 0, (ends >> PAGE_SHIFT) - (self.starts >> PAGE_SHIFT), 0)
+        frames = page_frames(self.starts, counts)
+        frames.flags.writeable = False
         return frames
 
     def copy(self) -> SgTable:

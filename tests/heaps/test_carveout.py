@@ -34,7 +34,9 @@ SIZE = 16 * PAGE
 
 
 class MemoryKernel(SmallKernel):
-    """With memory below, and a CPU that clears it."""
+    """With memory below, and a CPU that clears it. Every device sees the caches; nothing bounces."""
+
+    cache = dma_debug = swiotlb = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,13 +47,14 @@ class MemoryKernel(SmallKernel):
 class DirectDevice(SmallDevice):
     """A device without an IOMMU, which reaches `dma_mask` bits of addresses."""
 
-    iommu_domain = None
-    max_segment_size = 64 << 10
-    segment_boundary = 0xFFFF_FFFF
+    behind_iommu = False
+    dma_coherent = True
+    dma_windows = bus_dma_limit = bounce_pool = None
 
     def __init__(self, kernel: SmallKernel, name: str, dma_mask: int = 32) -> None:
         super().__init__(kernel, name)
         self.dma_mask = dma_mask
+        self.title = f"platform {name}"
 
 
 @pytest.fixture

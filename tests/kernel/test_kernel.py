@@ -31,6 +31,7 @@ def test_the_board_boots_without_a_warning(board):
     assert set(names) == {
         "2b400000.iommu",
         "30860000.serial",
+        "30bd0000.dma-controller",
         "32e00000.lcdif",
         "32e20000.camera",
         "38801000.interrupt-controller",
@@ -60,22 +61,23 @@ def reordered(tmp_path: Path, order: list[str]) -> Path:
     return file
 
 
-ORDER = ["iommu", "serial", "lcdif", "camera", "interrupt-controller"]
+ORDER = ["iommu", "serial", "lcdif", "camera", "dma-controller", "interrupt-controller"]
 
 
 @pytest.mark.parametrize("drivers", [DRIVERS, DRIVERS[::-1]], ids=["drivers", "drivers reversed"])
-@pytest.mark.parametrize("order", [ORDER, ORDER[::-1], [ORDER[3], *ORDER[:3], ORDER[4]]], ids="-".join)
+@pytest.mark.parametrize("order", [ORDER, ORDER[::-1], [ORDER[3], *ORDER[:3], *ORDER[4:]]], ids="-".join)
 def test_the_order_of_nodes_and_drivers_does_not_matter(tmp_path, order, drivers):
     machine = Machine(load_board(reordered(tmp_path, order)), models())
     kernel = Kernel(machine, drivers)
     kernel.boot()
     bound = list(kernel.devices.values())
-    assert len(bound) == 5
+    assert len(bound) == 6
     assert all(device.driver for device in bound)
     names = [device.node.name.partition("@")[0] for device in bound]
     assert names.index("interrupt-controller") < names.index("iommu") < names.index("camera")
     domains = {device.name: device.iommu_domain is not None for device in bound}
     assert [name for name, domain in sorted(domains.items()) if domain] == [
+        "30bd0000.dma-controller",
         "32e00000.lcdif",
         "32e20000.camera",
     ]
@@ -85,9 +87,10 @@ def test_the_order_of_nodes_and_drivers_does_not_matter(tmp_path, order, drivers
 def test_without_the_iommu_driver_its_users_stay_deferred(tmp_path):
     drivers = [driver for driver in DRIVERS if driver.name != "arm-smmu-v3"]
     board = Rehearsal(drivers=drivers)
-    assert board.log()[-2:] == [
+    assert board.log()[-3:] == [
         "platform 32e00000.lcdif: deferred probe pending",
         "platform 32e20000.camera: deferred probe pending",
+        "platform 30bd0000.dma-controller: deferred probe pending",
     ]
     assert len(board.kernel.devices) == 2
     board.close()
@@ -166,7 +169,7 @@ def test_a_deferred_probe_is_tried_again_while_others_succeed(small):
 def test_a_round_without_progress_ends_the_boot(small):
     kernel = small(one_1000=99, four=-1)
     assert [device.name for device in kernel.devices.values()] == ["3000.two"]
-    assert [line[15:] for line in kernel.log.lines()][1:] == [
+    assert [line[15:] for line in kernel.log.lines()][-2:] == [
         "trier four: probe failed: -ENODEV: nothing there",
         "platform 1000.one: deferred probe pending",
     ]
@@ -266,7 +269,8 @@ def test_an_interrupt_runs_every_handler_of_its_line(board):
 
 def test_an_interrupt_of_nobody_is_logged(board):
     board.kernel._interrupts._lines.clear()
-    board.machine.model("smmu")._eventq_irq.pulse()
+    smmu = board.machine.tree.find("smmu")
+    board.machine._slots[smmu.path].irq("eventq").pulse()
     board.interrupts()
     assert board.log()[-1] == "irq 106: nobody cared"
 
@@ -350,14 +354,14 @@ def unlucky():
 def test_a_probe_that_fails_leaves_no_handler_and_a_masked_line(unlucky):
     board = unlucky(ENODEV)
     assert Unlucky.heard == []
-    assert unmasked(board) == [5, 26, 74, 79]
-    assert board.log()[-1] == "unlucky 32e20000.camera: probe failed: -ENODEV: no luck"
+    assert unmasked(board) == [5, 26, 34, 35, 74, 79]
+    assert "unlucky 32e20000.camera: probe failed: -ENODEV: no luck" in board.log()
 
 
 def test_a_deferred_probe_has_one_handler_in_the_end(unlucky):
     board = unlucky(EPROBE_DEFER)
     assert Unlucky.heard == [board.device("camera").driver]
-    assert unmasked(board) == [5, 16, 26, 74, 79]
+    assert unmasked(board) == [5, 16, 26, 34, 35, 74, 79]
     assert board.kernel.probe_errors == {}
 
 
@@ -381,7 +385,7 @@ def test_what_was_never_requested_cannot_be_freed(board):
 
 
 def test_unbound_drivers_hear_nothing_and_their_lines_are_masked(board):
-    assert unmasked(board) == [5, 16, 26, 74, 79]
+    assert unmasked(board) == [5, 16, 26, 34, 35, 74, 79]
     board.kernel.shutdown()
     assert unmasked(board) == []
     assert board.kernel._interrupts._lines == {}
@@ -392,7 +396,6 @@ def test_mmio_goes_over_the_bus_as_the_cpu(board):
     assert uart.readl(0xFE0) == 0x11
     assert (uart.base, uart.size) == (PhysAddr(0x3086_0000), 0x1000)
     smmu = board.device("smmu").ioremap()
-    base = smmu.readq(0x80)
-    smmu.writeq(0x80, 0x1234_5678_9ABC_DEF0)
-    assert smmu.readq(0x80) == 0x1234_5678_9ABC_DEF0
-    smmu.writeq(0x80, base)
+    smmu.writel(0x50, 0)  # interrupts off: the configuration of their MSIs can be written
+    smmu.writeq(0x68, 0x0009_5678_9ABC_DEF4)
+    assert smmu.readq(0x68) == 0x0009_5678_9ABC_DEF4

@@ -1,79 +1,214 @@
-"""The DMA API: a buffer's pages become addresses one device can use.
+"""The streaming half of the DMA API: memory becomes addresses one device can use, for a while.
 
-Through the IOMMU when the device has a domain, else by physical address.
-Source: kernel/dma/{mapping,direct}.c, drivers/iommu/dma-iommu.c; SEMANTICS 6.1, 6.3, 6.4.
+After a map the memory is the device's until it is unmapped or synced. Through
+the IOMMU when the device has a domain that translates, else directly.
+Memory is given by physical address.
+Source: kernel/dma/mapping.c, Documentation/core-api/dma-api.rst; SEMANTICS 6.1.
 
-Not modelled: swiotlb (an address beyond the device's mask fails), coherent
-allocations, cache maintenance, dma-ranges, padding that keeps an entry off a
-segment boundary.
+Not modelled: peer-to-peer memory between PCI devices; what is not DRAM in a
+table is refused as such memory is where there is no way for it.
 """
 
 from __future__ import annotations
 
-from errno import EINVAL, EIO
+from errno import EINVAL, EIO, EREMOTEIO
 
 import numpy as np
 
-from soc.address import PAGE_MASK, Iova
+from soc.address import PhysAddr
 from soc.kernel.device import Device
+from soc.kernel.dma import direct, iommu_map
+from soc.kernel.dma.attrs import DMA_MAPPING_ERROR, DmaAttrs
 from soc.kernel.errors import KernelError
-from soc.kernel.scatterlist import DmaDirection, Ints, SgTable
+from soc.kernel.scatterlist import DmaDirection, SgTable
+
+NO_ATTRS = DmaAttrs.NONE
 
 
-def dma_map_sgtable(device: Device, sgt: SgTable, direction: DmaDirection, what: str = "a buffer") -> None:
+def dma_map_sgtable(
+    device: Device,
+    sgt: SgTable,
+    direction: DmaDirection,
+    what: str = "a buffer",
+    attrs: DmaAttrs = NO_ATTRS,
+) -> None:
     """Fill `sgt`'s DMA side for `device`; `what` names the buffer in fault reports.
 
-    -EINVAL without a direction, with an empty table, one that is mapped already or,
-    behind an IOMMU, one that is not whole pages; -ENOMEM without IOVA space or
-    tables, -EIO when the device cannot reach a page.
+    -EINVAL without a direction, with an empty table, one that is mapped already or one the
+    IOMMU's granule does not fit; -ENOMEM without IOVA space or tables; -EIO when the device
+    cannot reach a page or has no dma_mask; -EREMOTEIO for memory that is not DRAM.
     """
     if direction is DmaDirection.NONE or not sgt.size:
         raise KernelError(EINVAL, f"{device.name}: nothing to map or no direction")
     if sgt.nents:
         raise KernelError(EINVAL, f"{device.name}: the sg_table is mapped already")
-    kernel = device.kernel
-    if device.iommu_domain is None:
-        _direct(device, sgt)
-        return
-    if ((sgt.starts | sgt.lengths) & PAGE_MASK).any():
-        raise KernelError(EINVAL, f"{device.name}: the IOMMU maps whole pages only")
-    iova = device.iommu_domain.map(
-        sgt.frames(), direction, device.name, what, kernel.clock.now, device.dma_mask
-    )
-    sgt.dma_address, sgt.dma_length = _segments(iova, sgt.lengths, device)
+    if _no_mask(device, "dma_map_sgtable"):
+        raise KernelError(EIO, f"{device.name} has no dma_mask")
+    if not _all_dram(device, sgt):
+        raise KernelError(EREMOTEIO, f"{device.name}: peer-to-peer DMA to memory that is not DRAM")
+    if device.behind_iommu:
+        iommu_map.map_sg(device, sgt, direction, what, attrs)
+    else:
+        direct.map_sg(device, sgt, direction, attrs)
+    if (debug := device.kernel.dma_debug) is not None:
+        debug.map_sg(device, sgt, direction, what, skip_cpu_sync=bool(attrs & DmaAttrs.SKIP_CPU_SYNC))
 
 
-def dma_unmap_sgtable(device: Device, sgt: SgTable, direction: DmaDirection) -> None:
-    """Undo `dma_map_sgtable`. A table that is not mapped is a WARN and nothing else."""
+def dma_unmap_sgtable(
+    device: Device, sgt: SgTable, direction: DmaDirection, attrs: DmaAttrs = NO_ATTRS
+) -> None:
+    """Undo `dma_map_sgtable`. Nothing happens to a table that is not mapped."""
+    if (debug := device.kernel.dma_debug) is not None:
+        debug.unmap_sg(device, sgt, direction)
     if not sgt.nents:
-        device.kernel.log.warn(
-            f"DMA-API: {device.name}: device driver tries to free DMA memory it has not allocated"
-        )
         return
-    if device.iommu_domain is not None:
-        device.iommu_domain.unmap(Iova(int(sgt.dma_address[0])), device.kernel.clock.now)
+    if device.behind_iommu:
+        iommu_map.unmap_sg(device, sgt, direction, attrs)
+    else:
+        direct.unmap_sg(device, sgt, direction, attrs)
     sgt.dma_address, sgt.dma_length = sgt.dma_address[:0], sgt.dma_length[:0]
 
 
-def _direct(device: Device, sgt: SgTable) -> None:
-    """dma-direct: bus addresses are physical addresses."""
-    last = int((sgt.starts + sgt.lengths).max()) - 1
-    if last >> device.dma_mask:
-        raise KernelError(EIO, f"{device.name}: {last:#x} is beyond the {device.dma_mask}-bit DMA mask")
-    sgt.dma_address, sgt.dma_length = sgt.starts.copy(), sgt.lengths.copy()
+def dma_map_sg(
+    device: Device, sgt: SgTable, direction: DmaDirection, attrs: DmaAttrs = NO_ATTRS, what: str = "a buffer"
+) -> int:
+    """The older call: how many DMA segments there are, 0 on any failure."""
+    try:
+        dma_map_sgtable(device, sgt, direction, what, attrs)
+    except KernelError:
+        return 0
+    return sgt.nents
 
 
-def _segments(iova: Iova, lengths: Ints, device: Device) -> tuple[Ints, Ints]:
-    """One IOVA range as few segments: neighbours are joined as the device allows, none is ever split."""
-    size, largest, boundary = int(lengths.sum()), device.max_segment_size, device.segment_boundary + 1
-    if size <= largest and iova // boundary == (iova + size - 1) // boundary:
-        return np.array([iova], dtype=np.int64), np.array([size], dtype=np.int64)
-    starts = [int(iova)]
-    at = int(iova)
-    for length in lengths.tolist():
-        fits = at + length - starts[-1] <= largest
-        if at > starts[-1] and not (fits and starts[-1] // boundary == (at + length - 1) // boundary):
-            starts.append(at)
-        at += length
-    addresses = np.array(starts, dtype=np.int64)
-    return addresses, np.diff(addresses, append=at)
+def dma_unmap_sg(device: Device, sgt: SgTable, direction: DmaDirection, attrs: DmaAttrs = NO_ATTRS) -> None:
+    """Undo `dma_map_sg`, always for all entries of the CPU side."""
+    dma_unmap_sgtable(device, sgt, direction, attrs)
+
+
+def dma_map_single(
+    device: Device,
+    phys: PhysAddr,
+    size: int,
+    direction: DmaDirection,
+    attrs: DmaAttrs = NO_ATTRS,
+    what: str = "a buffer",
+) -> int:
+    """The address of `size` bytes at `phys` for `device`, DMA_MAPPING_ERROR on failure: test it.
+
+    -EINVAL without a direction or bytes.
+    """
+    _check(device, size, direction)
+    if _no_mask(device, "dma_map_single"):
+        return DMA_MAPPING_ERROR
+    if device.behind_iommu:
+        address = iommu_map.map_page(device, phys, size, direction, what, attrs)
+    else:
+        address = direct.map_page(device, phys, size, direction, attrs)
+    if (debug := device.kernel.dma_debug) is not None:
+        skip = bool(attrs & DmaAttrs.SKIP_CPU_SYNC)
+        debug.map_page(device, phys, size, direction, address, what, skip_cpu_sync=skip)
+    return address
+
+
+def dma_unmap_single(
+    device: Device, address: int, size: int, direction: DmaDirection, attrs: DmaAttrs = NO_ATTRS
+) -> None:
+    """Undo `dma_map_single`."""
+    if (debug := device.kernel.dma_debug) is not None:
+        debug.unmap_page(device, address, size, direction)
+    if address == DMA_MAPPING_ERROR:
+        return
+    if device.behind_iommu:
+        iommu_map.unmap_page(device, address, direction, attrs)
+    else:
+        direct.unmap_page(device, address, size, direction, attrs)
+
+
+def dma_map_page(
+    device: Device,
+    frame: int,
+    offset: int,
+    size: int,
+    direction: DmaDirection,
+    attrs: DmaAttrs = NO_ATTRS,
+    what: str = "a buffer",
+) -> int:
+    """`dma_map_single` of `size` bytes that start `offset` bytes into page `frame`."""
+    return dma_map_single(device, PhysAddr((frame << 12) + offset), size, direction, attrs, what)
+
+
+def dma_unmap_page(
+    device: Device, address: int, size: int, direction: DmaDirection, attrs: DmaAttrs = NO_ATTRS
+) -> None:
+    """Undo `dma_map_page`."""
+    dma_unmap_single(device, address, size, direction, attrs)
+
+
+def dma_mapping_error(device: Device, address: int) -> bool:
+    """Whether what a single mapping returned is a failure."""
+    if (debug := device.kernel.dma_debug) is not None:
+        debug.mapping_error(device, address)
+    return address == DMA_MAPPING_ERROR
+
+
+def dma_map_resource(
+    device: Device,
+    phys: PhysAddr,
+    size: int,
+    direction: DmaDirection,
+    attrs: DmaAttrs = NO_ATTRS,
+    what: str = "a resource",
+) -> int:
+    """The address of another device's registers for `device`, DMA_MAPPING_ERROR on failure, also for DRAM."""
+    _check(device, size, direction)
+    if _no_mask(device, "dma_map_resource"):
+        return DMA_MAPPING_ERROR
+    if device.kernel.cpu.bus.dram.bank(phys) is not None:
+        device.kernel.log.warn_once(f"{device.title}: dma_map_resource of RAM at {phys:#x}", "resource")
+        return DMA_MAPPING_ERROR
+    if device.behind_iommu:
+        try:
+            bits = device.dma_mask or 0
+            address = int(iommu_map.map_range(device, phys, size, direction, what, attrs, bits))
+        except KernelError:
+            address = DMA_MAPPING_ERROR
+    else:
+        address = direct.map_resource(device, phys, size)
+    if (debug := device.kernel.dma_debug) is not None:
+        debug.map_resource(device, phys, size, direction, address, what)
+    return address
+
+
+def dma_unmap_resource(
+    device: Device, address: int, size: int, direction: DmaDirection, attrs: DmaAttrs = NO_ATTRS
+) -> None:
+    """Undo `dma_map_resource`."""
+    if (debug := device.kernel.dma_debug) is not None:
+        debug.unmap_resource(device, address, size, direction)
+    if device.behind_iommu and address != DMA_MAPPING_ERROR:
+        iommu_map.unmap_range(device, address)
+
+
+def _check(device: Device, size: int, direction: DmaDirection) -> None:
+    if direction is DmaDirection.NONE or size <= 0:
+        raise KernelError(EINVAL, f"{device.name}: nothing to map or no direction")
+
+
+def _no_mask(device: Device, call: str) -> bool:
+    """Whether nobody said what the device can address; a W once per call."""
+    if device.dma_mask is not None:
+        return False
+    device.kernel.log.warn_once(f"{device.title}: {call} of a device without a dma_mask", f"{call} mask")
+    return True
+
+
+def _all_dram(device: Device, sgt: SgTable) -> bool:
+    """Whether every entry is in a bank."""
+    low, high = int(sgt.starts.min()), int((sgt.starts + sgt.lengths).max())
+    banks = device.kernel.cpu.bus.dram.banks
+    if any(bank.contains(low, high - low) for bank in banks):
+        return True
+    inside = np.zeros(sgt.orig_nents, dtype=bool)
+    for bank in banks:
+        inside |= (sgt.starts >= bank.base) & (sgt.starts + sgt.lengths <= bank.end)
+    return bool(inside.all())
