@@ -10,14 +10,23 @@ from devices.lcdif.driver import LcdifDriver
 from devices.lcdif.hardware import Lcdif
 from devices.pl011.driver import Pl011Console
 from devices.pl011.hardware import Pl011
+from devices.pl330.driver import Pl330Driver
+from devices.pl330.hardware import Pl330
 from devices.smmuv3.driver import Smmuv3Driver
 from devices.smmuv3.hardware import Smmuv3
 from soc.device import Model
 from soc.kernel.device import Driver
 from soc.registers import RegisterTable
 
-MODELS: tuple[type[Model], ...] = (Camera, Gic400, Lcdif, Pl011, Smmuv3)
-DRIVERS: tuple[type[Driver], ...] = (Gic400Driver, Pl011Console, Smmuv3Driver, CameraDriver, LcdifDriver)
+MODELS: tuple[type[Model], ...] = (Camera, Gic400, Lcdif, Pl011, Pl330, Smmuv3)
+DRIVERS: tuple[type[Driver], ...] = (
+    Gic400Driver,
+    Pl011Console,
+    Smmuv3Driver,
+    Pl330Driver,
+    CameraDriver,
+    LcdifDriver,
+)
 
 
 def models() -> dict[str, type[Model]]:

@@ -19,17 +19,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from devices.camera import regs as camera
-from devices.gic400 import regs as gic400
-from devices.lcdif import regs as lcdif
-from devices.pl011 import regs as pl011
-from devices.smmuv3 import regs as smmuv3
+from devices.catalogue import tables
 from soc.regdoc import write_headers
 
 FIRMWARE = Path(__file__).resolve().parent
 ELF = FIRMWARE / "camera_to_display.elf"
 HEADERS = FIRMWARE / "include" / "regs"
-TABLES = (camera.TABLE, lcdif.TABLE, smmuv3.TABLE, pl011.TABLE, gic400.DISTRIBUTOR, gic400.CPU_INTERFACE)
+TABLES = tables()
 
 FLAGS = (
     "-target",

@@ -6,6 +6,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import ClassVar
 
+import numpy as np
 import pytest
 
 from devices.catalogue import models
@@ -14,7 +15,9 @@ from soc.device import Model, Slot
 from soc.devicetree.tree import load_board
 from soc.errors import BadInput
 from soc.irq import IrqLine
-from soc.memory.dram import PageSpan
+from soc.memory.cache.cache import CpuCache
+from soc.memory.cache.views import DramView
+from soc.memory.dram import Dram, PageSpan
 from soc.processor import StopReason
 from soc.registers import Register, RegisterTable
 
@@ -36,6 +39,7 @@ class Part:
 
     compatible: ClassVar[tuple[str, ...]] = ("test,part",)
     tables: ClassVar[tuple[()]] = ()
+    dma: ClassVar[bool] = False
     windows: ClassVar[int] = 1
 
     def __init__(self, slot: Slot) -> None:
@@ -72,11 +76,25 @@ class Controller(Part):
 class Iommu(Part):
     windows = 0
 
-    def translate(self, stream: int, iova: int, size: int, write: bool) -> PageSpan:
+    def translate(
+        self,
+        stream: int,
+        iova: int,
+        size: int,
+        write: bool,
+        substream: int | None = None,
+        privileged: bool = False,
+    ) -> PageSpan:
         return PageSpan.linear(iova + 0x1000 * stream, size)
 
-    def peek(self, stream: int, iova: int, size: int) -> PageSpan:
+    def peek(self, stream: int, iova: int, size: int, substream: int | None = None) -> PageSpan:
         return self.translate(stream, iova, size, False)
+
+
+class Mover(Part):
+    """It moves data."""
+
+    dma = True
 
 
 CATALOGUE: dict[str, type[Model]] = {
@@ -85,6 +103,7 @@ CATALOGUE: dict[str, type[Model]] = {
     "test,small": Small,
     "test,intc": Controller,
     "test,iommu": Iommu,
+    "test,mover": Mover,
 }
 
 BOARD = """\
@@ -276,6 +295,7 @@ def test_the_rehearsal_board():
     assert [window.name for window in machine.bus.windows] == [
         "iommu@2b400000",
         "serial@30860000",
+        "dma-controller@30bd0000",
         "lcdif@32e00000",
         "camera@32e20000",
         "interrupt-controller@38801000",
@@ -285,6 +305,42 @@ def test_the_rehearsal_board():
     assert {name: port.stream for name, port in ports.items() if port.iommu} == {
         "lcdif@32e00000": 0x10,
         "camera@32e20000": 0x11,
+        "dma-controller@30bd0000": 0x12,
     }
     assert machine.log == []
     machine.close()
+
+
+# --- caches ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lines", "views"),
+    [
+        ("a@1000: {compatible: test,mover, reg: [[0x1000, 16]]}", {"a@1000": DramView}),
+        ("a@1000: {compatible: test,mover, reg: [[0x1000, 16]], dma-coherent: true}", {}),
+        ("a@1000: {compatible: test,part, reg: [[0x1000, 16]]}", {}),
+        ("dma-coherent: true\na@1000: {compatible: test,mover, reg: [[0x1000, 16]]}", {}),
+        (
+            "dma-coherent: true\n"
+            "a@1000: {compatible: test,mover, reg: [[0x1000, 16]], dma-noncoherent: true}\n"
+            "b@2000: {compatible: test,mover, reg: [[0x2000, 16]]}",
+            {"a@1000": DramView, "b@2000": Dram},
+        ),
+    ],
+)
+def test_masters_that_are_not_coherent_see_dram_past_the_cache(build, lines, views):
+    machine = build(lines)
+    cache = machine.add_cache(CpuCache)
+    assert (cache is not None) is bool(views)
+    assert machine.cache is cache
+    for name, kind in views.items():
+        assert type(machine.bus.master(name).memory) is kind
+
+
+def test_the_cpu_goes_on_seeing_its_line(build):
+    machine = build("a@1000: {compatible: test,mover, reg: [[0x1000, 16]]}")
+    assert machine.add_cache(CpuCache) is not None
+    data = np.full(64, 7, dtype=np.uint8)
+    machine.bus.master("a@1000").write_span(PageSpan.linear(0x8000_0000, 64), data)
+    assert not machine.dram.view(0x8000_0000, 64).any()

@@ -74,7 +74,7 @@ def test_the_contract_of_report_json(tmp_path: Path, capsys: pytest.CaptureFixtu
         "copies": [],
     }
     names = [check["name"] for check in report["zero_copy"]["checks"]]
-    assert names == ["same pages", "bytes", "cpu", "content"]
+    assert names == ["same pages", "bytes", "cpu", "content", "caches"]
     assert report["frames"] == {"produced": 5, "shown": 5, "mismatched": 0}
     assert report["bytes"]["moved"] == report["bytes"]["minimum"] > 0
     assert (report["iommu"], report["references"]) == ({"faults": []}, {"leaked": []})

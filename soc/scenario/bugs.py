@@ -13,7 +13,7 @@ from devices.lcdif.driver import LcdifDriver
 from soc.address import PAGE_SHIFT, PAGE_SIZE, Iova
 from soc.dmabuf.importer import ImportedBuffer
 from soc.kernel.device import Device, Driver
-from soc.kernel.dma import dma_map_sgtable, dma_unmap_sgtable
+from soc.kernel.dma import dma_map_sgtable, dma_sync_sgtable_for_device, dma_unmap_sgtable
 from soc.kernel.errors import KernelError
 from soc.kernel.scatterlist import DmaDirection, SgTable
 from soc.kernel.task import Task
@@ -62,6 +62,7 @@ class CopiesFrames(LcdifDriver):
         assert sgt is not None  # imported buffers stay mapped
         source, target = (PageSpan.of(table.frames(), 0, table.size) for table in (sgt, shadow))
         self.kernel.cpu.write_span(target, self.kernel.cpu.read_span(source))
+        dma_sync_sgtable_for_device(self.device, shadow, DmaDirection.TO_DEVICE)
         super().flip(index)
 
     def scanout_address(self, index: int) -> Iova:

@@ -69,6 +69,7 @@ def _evidence(rig: Rig, outcome: Outcome) -> Evidence:
         sharing=outcome.sharing,
         cpu_copies=outcome.copies,
         faults=rig.faults,
+        incoherences=rig.machine.cache.incidents if rig.machine.cache else [],
         leaked=outcome.leaked,
         warnings=outcome.warnings,
         mishaps=outcome.mishaps,

@@ -27,7 +27,9 @@ class Bench:
         bus = Bus(Dram([]))
         self.log: list[str] = []
         windows = [SimpleNamespace(address=GICD, size=0x1000), SimpleNamespace(address=GICC, size=0x2000)]
-        self.node = cast(Node, SimpleNamespace(name="interrupt-controller@8000000", reg=windows))
+        self.node = cast(
+            Node, SimpleNamespace(name="interrupt-controller@8000000", reg=windows, dma_coherent=True)
+        )
         self.cpu = bus.master("cpu")
         self.gic = Gic400(Slot(self.node, Clock(), bus, (), self.cpu, DmaPort(self.cpu), self.log.append))
         for window, target in zip(windows, self.gic.targets, strict=True):

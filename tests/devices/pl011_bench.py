@@ -37,7 +37,10 @@ class Bench:
         master = self.bus.master("uart")
         lines = tuple(IrqLine("uart", self.raised.append) for _ in range(irqs))
         node = cast(
-            Node, SimpleNamespace(name="uart@9000000", reg=[SimpleNamespace(address=BASE, size=0x1000)])
+            Node,
+            SimpleNamespace(
+                name="uart@9000000", reg=[SimpleNamespace(address=BASE, size=0x1000)], dma_coherent=True
+            ),
         )
         self.slot = Slot(node, self.clock, self.bus, lines, master, DmaPort(master), self.log.append)
         self.uart = Pl011(self.slot)

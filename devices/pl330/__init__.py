@@ -1,0 +1,1 @@
+"""ARM PrimeCell DMA controller, PL330 (DMA-330)."""
