@@ -7,6 +7,7 @@ a CMD_SYNC waits for is complete when it is reached.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from devices.smmuv3.identification import CMDQ_LOG2, FEATURES
 from devices.smmuv3.interrupts import Interrupts
@@ -83,11 +84,10 @@ class CommandQueue:
     def _fetch(self, address: PhysAddr) -> Command | CommandError:
         """The command at an address, or why it cannot be consumed."""
         try:
-            words = self._master.read_span(PageSpan.linear(address, ENTRY)).view("<u8").tolist()
+            low, high = self._master.read_span(PageSpan.linear(address, ENTRY)).view("<u8").tolist()
         except BusError:
             return CommandError.ABORT
-        command = Command.parse(words)
-        return CommandError.ILLEGAL if command.illegal(FEATURES) else command
+        return _decode(low, high)
 
     def _complete(self, command: Command) -> None:
         """Tell that a CMD_SYNC, and so every command before it, is complete."""
@@ -99,3 +99,10 @@ class CommandQueue:
     def _wake(self) -> None:
         for listener in self.wake_listeners:
             listener()
+
+
+@lru_cache(maxsize=256)
+def _decode(low: int, high: int) -> Command | CommandError:
+    """The command of two words; drivers send the same few again and again."""
+    command = Command.parse((low, high))
+    return CommandError.ILLEGAL if command.illegal(FEATURES) else command

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from soc.address import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, PhysAddr
 from soc.memory.rows import Rows
+from soc.memory.scratch import Scratch
 from soc.memory.window import Windows
 
 Bytes = NDArray[np.uint8]
@@ -142,6 +143,7 @@ class Dram:
     def __init__(self, banks: list[Bank]) -> None:
         self.banks = sorted(banks, key=lambda bank: bank.base)
         self._windows: WeakKeyDictionary[PageSpan, Bytes | None] = WeakKeyDictionary()
+        self._scratch = Scratch(PAGE)
         self._uses: WeakKeyDictionary[PageSpan, int] = WeakKeyDictionary()
 
     def bank(self, address: int, size: int = 1) -> Bank | None:
@@ -205,7 +207,7 @@ class Dram:
 
     def holds(self, span: PageSpan) -> bool:
         """Whether all of `span` is DRAM."""
-        if self._windows.get(span) is not None or self._in_a_row(span) is not None:
+        if self._in_a_row(span) is not None or self._windows.get(span) is not None:
             return True
         low, high = int(span.frames.min()), int(span.frames.max())
         if self.bank(low << PAGE_SHIFT, (high - low + 1) << PAGE_SHIFT):
@@ -254,6 +256,16 @@ class Dram:
             start += len(bank.pages)
         return index
 
+    def place(self, frame: int) -> int:
+        """`index` of one frame of DRAM."""
+        start = 0
+        for bank in self.banks:
+            inside = frame - bank.first_frame
+            if 0 <= inside < len(bank.pages):
+                return start + inside
+            start += len(bank.pages)
+        raise KeyError(f"frame {frame:#x} is not DRAM")
+
     def frames_at(self, index: Frames) -> Frames:
         """The page frames that stand at `index` of such an array."""
         frames = np.zeros(index.shape, dtype=np.int64)
@@ -280,7 +292,7 @@ class Dram:
     def _gather(self, frames: Frames) -> Bytes:
         if len(self.banks) == 1:
             bank = self.banks[0]
-            pages = np.empty(len(frames), dtype=PAGE)
+            pages = self._scratch.take(len(frames))
             bank.whole_pages.take(frames - bank.first_frame, out=pages, mode="clip")
             return pages.view(np.uint8).reshape(-1, PAGE_SIZE)
         out = np.empty((len(frames), PAGE_SIZE), dtype=np.uint8)

@@ -18,7 +18,8 @@ class Traffic:
     """Byte counters of one master over every page of DRAM.
 
     Transfers repeat the same spans frame after frame, so they are counted by
-    span first and spread over the pages when somebody asks.
+    span first and spread over the pages when somebody asks. Those within one
+    page, such as reads of translation tables, are booked at once.
     """
 
     def __init__(self, dram: Dram) -> None:
@@ -30,6 +31,12 @@ class Traffic:
 
     def count(self, span: PageSpan, write: bool, rows: Rows | None = None) -> None:
         """Book one transfer of `span`, which must be DRAM, or of its `rows`."""
+        if len(span.frames) == 1:
+            counters = self._writes if write else self._reads
+            counters[self._dram.place(int(span.frames[0]))] += np.uint64(
+                span.size if rows is None else rows.size
+            )
+            return
         self._pending[span, write, rows] += 1
         if len(self._pending) > PENDING_LIMIT:
             self._spread()
