@@ -24,7 +24,7 @@ from soc.kernel.device import Device
 from soc.kernel.dma import dma_map_sgtable, dma_unmap_sgtable
 from soc.kernel.kernel import Kernel
 from soc.kernel.scatterlist import DmaDirection, SgTable
-from soc.memory.dram import Bytes
+from soc.memory.span import Bytes
 
 SIZE = 8 << 20
 BLOCK = 2 << 20

@@ -20,12 +20,18 @@ from heaps.genpool import GenPool
 from soc.address import PhysAddr, human_size, page_align
 from soc.dmabuf.buffer import DmaBuf, DmaBufAttachment, DmaBufOps
 from soc.dmabuf.core import dma_buf_export
-from soc.kernel.dma import dma_map_sgtable, dma_unmap_sgtable
+from soc.kernel.dma import (
+    dma_map_sgtable,
+    dma_sync_sgtable_for_cpu,
+    dma_sync_sgtable_for_device,
+    dma_unmap_sgtable,
+)
 from soc.kernel.errors import KernelError
 from soc.kernel.scatterlist import DmaDirection, SgTable
-from soc.memory.dram import PageSpan
+from soc.memory.span import PageSpan
 
 if TYPE_CHECKING:
+    from soc.kernel.device import Device
     from soc.kernel.kernel import Kernel
 
 CLEAR_CHUNK = 1 << 20
@@ -90,21 +96,37 @@ class CarveoutBuffer:
         self.base = base
         self.size = size
         self.table = SgTable.of([(base, size)])
-        self._directions: dict[SgTable, DmaDirection] = {}
+        self._mappings: dict[SgTable, tuple[Device, DmaDirection]] = {}
 
     def ops(self) -> DmaBufOps:
-        return DmaBufOps(self.map, self.unmap, self.release)
+        return DmaBufOps(
+            self.map,
+            self.unmap,
+            self.release,
+            begin_cpu_access=self.begin_cpu_access,
+            end_cpu_access=self.end_cpu_access,
+        )
 
     def map(self, attachment: DmaBufAttachment, direction: DmaDirection) -> SgTable:
         """A copy of the table, mapped for the attachment's device. The errno of dma_map_sgtable."""
         sgt = self.table.copy()
         dma_map_sgtable(attachment.device, sgt, direction, str(attachment.dmabuf))
-        self._directions[sgt] = direction
+        self._mappings[sgt] = attachment.device, direction
         return sgt
 
     def unmap(self, attachment: DmaBufAttachment, sgt: SgTable) -> None:
         """unmap_dma_buf of 2011 is not told the direction, so it was kept at map time."""
-        dma_unmap_sgtable(attachment.device, sgt, self._directions.pop(sgt))
+        dma_unmap_sgtable(attachment.device, sgt, self._mappings.pop(sgt)[1])
+
+    def begin_cpu_access(self, dmabuf: DmaBuf, direction: DmaDirection) -> None:
+        """The buffer becomes the CPU's, away from every device that has it mapped."""
+        for sgt, (device, mapped) in self._mappings.items():
+            dma_sync_sgtable_for_cpu(device, sgt, mapped)
+
+    def end_cpu_access(self, dmabuf: DmaBuf, direction: DmaDirection) -> None:
+        """The buffer becomes the devices' again."""
+        for sgt, (device, mapped) in self._mappings.items():
+            dma_sync_sgtable_for_device(device, sgt, mapped)
 
     def release(self, dmabuf: DmaBuf) -> None:
         """The memory goes back to the heap, cleared."""

@@ -18,6 +18,7 @@ from soc.devicetree.reserved import MemoryRange
 from soc.devicetree.tree import Node, Tree
 from soc.errors import BadInput
 from soc.iommu.port import DmaPort, Translator
+from soc.iommu.route import DmaRoute
 from soc.irq import IrqLine
 from soc.memory.cache.adversary import Adversary
 from soc.memory.cache.cache import CpuCache
@@ -162,7 +163,7 @@ class Machine:
                     entry.where,
                 )
             return DmaPort(master, entry.args[0] if entry.args else 0, cast(Translator, iommu))
-        return DmaPort(master)
+        return DmaPort(master, route=DmaRoute.of(node))
 
     def _wire_interrupts(self, node: Node) -> None:
         for line, interrupt in zip(self._slots[node.path].irqs, node.interrupts, strict=True):

@@ -18,8 +18,9 @@ import numpy as np
 
 from soc.address import PhysAddr
 from soc.errors import SocError
-from soc.memory.dram import Bytes, Dram, Memory, PageSpan
+from soc.memory.dram import Dram, Memory
 from soc.memory.rows import Rows
+from soc.memory.span import Bytes, PageSpan
 from soc.memory.traffic import Traffic
 
 

@@ -17,7 +17,7 @@ import xxhash
 
 from soc.address import Iova
 from soc.clock import Clock
-from soc.memory.dram import Bytes, Frames, PageSpan
+from soc.memory.span import Bytes, Frames, PageSpan
 
 
 @dataclass

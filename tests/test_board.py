@@ -17,7 +17,9 @@ from soc.errors import BadInput
 from soc.irq import IrqLine
 from soc.memory.cache.cache import CpuCache
 from soc.memory.cache.views import DramView
-from soc.memory.dram import Dram, PageSpan
+from soc.memory.dram import Dram
+from soc.memory.rows import Rows
+from soc.memory.span import PageSpan
 from soc.processor import StopReason
 from soc.registers import Register, RegisterTable
 
@@ -84,6 +86,7 @@ class Iommu(Part):
         write: bool,
         substream: int | None = None,
         privileged: bool = False,
+        rows: Rows | None = None,
     ) -> PageSpan:
         return PageSpan.linear(iova + 0x1000 * stream, size)
 

@@ -9,7 +9,8 @@ from soc.address import PhysAddr, human_size, page_align
 from soc.bus import Bus, BusError, Window
 from soc.errors import SocError
 from soc.irq import IrqLine
-from soc.memory.dram import Bank, Dram, PageSpan
+from soc.memory.dram import Bank, Dram
+from soc.memory.span import PageSpan
 
 RAM = PhysAddr(0x8000_0000)
 

@@ -8,7 +8,7 @@ import xxhash
 from soc.address import Iova, PhysAddr
 from soc.clock import Clock
 from soc.frames import FrameRecorder
-from soc.memory.dram import PageSpan
+from soc.memory.span import PageSpan
 
 FIRST = PageSpan.linear(PhysAddr(0x1000), 0x1800)
 SECOND = PageSpan.linear(PhysAddr(0x2800), 0x1000)

@@ -36,7 +36,7 @@ from soc.clock import Event
 from soc.device import Slot
 from soc.frames import BANDS, FrameRecorder, band_lines
 from soc.iommu.port import DmaAbort
-from soc.memory.dram import Bytes
+from soc.memory.span import Bytes
 from soc.registers import RegisterFile, RegisterTable
 
 SHORTEST_PERIOD = 100_000

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.camera.regs import FORMAT_NV12, PATTERN_BARS, PATTERN_CHECKER, PATTERN_GRADIENT
-from soc.memory.dram import Bytes
+from soc.memory.span import Bytes
 
 Rgb = NDArray[np.uint8]
 

@@ -48,7 +48,7 @@ from soc.clock import SECOND, Event
 from soc.device import Slot
 from soc.frames import BANDS, STOPPED, FrameRecorder, band_lines
 from soc.iommu.port import DmaAbort
-from soc.memory.dram import Bytes
+from soc.memory.span import Bytes
 from soc.picture import BYTES_PER_PIXEL
 from soc.registers import RegisterFile, RegisterTable
 

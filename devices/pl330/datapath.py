@@ -18,7 +18,7 @@ from devices.pl330.mfifo import Mfifo
 from devices.pl330.regs import BUS_BYTES, CCR, CCR_RESET
 from devices.pl330.transfers import TOP, Burst, Mover, swap_bytes
 from soc.iommu.port import DmaAbort
-from soc.memory.dram import Bytes
+from soc.memory.span import Bytes
 
 FIELD = {field.name: field for field in CCR}
 NON_SECURE_TRANSFERS = FIELD["SRC_PROT_CTRL"].put(2) | FIELD["DST_PROT_CTRL"].put(2)

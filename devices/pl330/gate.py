@@ -9,7 +9,7 @@ import numpy as np
 from soc.address import Iova, PhysAddr
 from soc.bus import BusError, Master
 from soc.iommu.port import DmaAbort, DmaDiscarded, DmaPort, DmaStalled
-from soc.memory.dram import Bytes, PageSpan
+from soc.memory.span import Bytes, PageSpan
 
 WIDEST_ACCESS = 8
 

@@ -16,7 +16,7 @@ import numpy as np
 from devices.pl330.gate import Gate
 from soc.address import PAGE_MASK, PAGE_SIZE, Iova
 from soc.iommu.port import DmaAbort
-from soc.memory.dram import Bytes, PageSpan
+from soc.memory.span import Bytes, PageSpan
 
 TOP = 1 << 32
 

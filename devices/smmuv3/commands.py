@@ -16,7 +16,7 @@ from devices.smmuv3.regs import CMDQ_ERR, CMDQEN
 from devices.smmuv3.spec import Command, CommandError, Opcode, SyncSignal
 from soc.address import PhysAddr
 from soc.bus import BusError, Master
-from soc.memory.dram import PageSpan
+from soc.memory.span import PageSpan
 from soc.registers import RegisterFile
 
 ENTRY = 16

@@ -13,7 +13,7 @@ from devices.smmuv3.queues import QueueShape
 from devices.smmuv3.regs import EVENTQ_ABT_ERR, EVENTQEN, OVERFLOW
 from devices.smmuv3.spec import EventRecord
 from soc.bus import BusError, Master
-from soc.memory.dram import PageSpan
+from soc.memory.span import PageSpan
 from soc.registers import RegisterFile
 
 ENTRY = 32

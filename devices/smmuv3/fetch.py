@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 
 from devices.smmuv3.fault import StreamFault
 from devices.smmuv3.spec import EventId, EventRecord, StreamTableEntry
-from soc.address import Iova, PhysAddr
+from soc.address import PAGE_MASK, PAGE_SIZE, Iova, PhysAddr
 from soc.bus import BusError, Master
-from soc.memory.dram import PageSpan
+from soc.memory.rows import Rows
+from soc.memory.span import PageSpan
 
 Words = NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
 class Access:
-    """One transaction. `substream` is None without one; no port issues instruction fetches itself."""
+    """One transaction, or all `rows` of a 2D one. `substream` is None without one."""
 
     stream: int
     iova: Iova
@@ -27,6 +28,14 @@ class Access:
     substream: int | None = None
     privileged: bool = False
     instruction: bool = False
+    rows: Rows | None = None
+
+    def page(self, number: int) -> Iova:
+        """The first address of the access in its page `number` (4 KiB)."""
+        if not number:
+            return self.iova
+        start = (self.iova & ~PAGE_MASK) + number * PAGE_SIZE
+        return Iova(start if self.rows is None else self.iova + self.rows.first_byte_from(start - self.iova))
 
     def overridden(self, ste: StreamTableEntry) -> Access:
         """As STE.PRIVCFG and STE.INSTCFG make it; events show it so."""

@@ -40,7 +40,8 @@ from soc.address import Iova, PhysAddr
 from soc.bus import Target
 from soc.device import Slot
 from soc.iommu.port import DmaAbort, DmaDiscarded, DmaStalled
-from soc.memory.dram import PageSpan
+from soc.memory.rows import Rows
+from soc.memory.span import PageSpan
 from soc.registers import RegisterFile, RegisterTable
 
 SPLITS = (6, 8, 10)
@@ -112,12 +113,13 @@ class Smmuv3:
         write: bool,
         substream: int | None = None,
         privileged: bool = False,
+        rows: Rows | None = None,
     ) -> PageSpan:
         if not self.regs.get("CR0") & SMMUEN:
             return self._bypass(stream, iova, size, write)
         try:
             return self._translation.translate(
-                self._stream_table, stream, iova, size, write, substream, privileged
+                self._stream_table, stream, iova, size, write, substream, privileged, rows
             )
         except StreamFault as fault:
             raise self._refuse(fault) from fault

@@ -23,10 +23,11 @@ from devices.smmuv3.configuration import Configuration, StreamTableConfig
 from devices.smmuv3.fault import StreamFault
 from devices.smmuv3.fetch import Access, TableMemory
 from devices.smmuv3.spec import Command, EventId, Features, Opcode
-from soc.address import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, Iova, PhysAddr
+from soc.address import PAGE_MASK, PAGE_SHIFT, Iova, PhysAddr
 from soc.bus import Master
 from soc.iommu.iotlb import Entries, Iotlb, Tag, allowed, frames_of, stage1_allowed
-from soc.memory.dram import Frames, PageSpan
+from soc.memory.rows import Rows
+from soc.memory.span import Frames, PageSpan
 from soc.mmu.leaves import FaultKind, Leaves
 from soc.mmu.vmsa import level_shift
 
@@ -55,15 +56,18 @@ class Translation:
         write: bool,
         substream: int | None = None,
         privileged: bool = False,
+        rows: Rows | None = None,
     ) -> PageSpan:
         """Physical span of [iova, iova + size). Raises StreamFault at the first bad page.
+
+        Of `rows` inside it every page is touched; the fault is of the first byte they have there.
 
         The same question gets the same object until a CFGI or TLBI command.
         """
         key = (stream, substream, iova, size, write, privileged)
         if (span := self._spans.get(key)) is not None:
             return span
-        access = Access(stream, iova, write, substream, privileged)
+        access = Access(stream, iova, write, substream, privileged, rows=rows)
         binding = self.configuration.find(tables, access)
         access = access.overridden(binding.ste)
         if binding.tag is None:
@@ -127,9 +131,7 @@ class Translation:
             if good.all():
                 return frames_of(entries)
         index = int(good.argmin())
-        at = access.iova
-        if done + index:
-            at = Iova((access.iova & ~PAGE_MASK) + (done + index) * PAGE_SIZE)
+        at = access.page(done + index)
         page = region.page + index
         if entries[index]:
             raise self._permission_fault(binding, access, at, region, page, int(entries[index]))

@@ -16,7 +16,7 @@ from soc.cpu.engine import Engine, ReadCallback, WriteCallback
 from soc.cpu.locate import Locator
 from soc.cpu.watch import Watches
 from soc.memory.cache.comparing import ComparingCache
-from soc.memory.dram import Frames, PageSpan
+from soc.memory.span import Frames, PageSpan
 
 
 class StaleWindows:

@@ -1,9 +1,10 @@
 """The DMA port: how a device that is not the CPU reaches memory.
 
-Device -> port (stream id) -> IOMMU -> bus. A port without an IOMMU issues its
-addresses to the bus unchanged. One call moves one range, however many pages it
-spans; a transfer that cannot be made at all moves nothing and raises `DmaAbort`,
-or `DmaStalled` while the IOMMU waits for software.
+Device -> port (stream id) -> IOMMU -> bus. Without an IOMMU the addresses of a
+device go to the system bus, moved by the `dma-ranges` of the buses between. One
+call moves one range, however many pages it spans; a transfer that cannot be made
+at all moves nothing and raises `DmaAbort`, or `DmaStalled` while the IOMMU waits
+for software.
 """
 
 from __future__ import annotations
@@ -13,11 +14,15 @@ from typing import Protocol
 
 import numpy as np
 
-from soc.address import PAGE_SIZE, Iova, PhysAddr
+from soc.address import PAGE_SIZE, Iova
 from soc.bus import BusError, Master
 from soc.errors import SocError
-from soc.memory.dram import Bytes, PageSpan
+from soc.iommu.route import DmaRoute
 from soc.memory.rows import Rows
+from soc.memory.span import Bytes, PageSpan
+
+DIRECT = DmaRoute(())
+"""Addresses of the device are those of the system bus."""
 
 _NOWHERE = PageSpan(np.empty(0, dtype=np.int64), 0, 0, contiguous=True)
 """Where a discarded transfer went."""
@@ -84,8 +89,12 @@ class Translator(Protocol):
         write: bool,
         substream: int | None = None,
         privileged: bool = False,
+        rows: Rows | None = None,
     ) -> PageSpan:
-        """Physical span of the range. Raises `DmaAbort` or `DmaStalled` after reporting the fault."""
+        """Physical span of the range. Raises `DmaAbort` or `DmaStalled` after reporting the fault.
+
+        With `rows` only their bytes are accessed, at least one in each page of the range.
+        """
         ...
 
     def peek(self, stream: int, iova: Iova, size: int, substream: int | None = None) -> PageSpan | None:
@@ -96,7 +105,8 @@ class Translator(Protocol):
 class DmaPort:
     """One device's way to memory: `stream` is its stream id at `iommu`.
 
-    `substream` (PASID) and `privileged` go with every transfer.
+    `substream` (PASID) and `privileged` go with every transfer. `route` is the way of
+    an address up to the system bus where no IOMMU translates it.
     """
 
     def __init__(
@@ -106,18 +116,24 @@ class DmaPort:
         iommu: Translator | None = None,
         substream: int | None = None,
         privileged: bool = False,
+        route: DmaRoute = DIRECT,
     ) -> None:
         self.master = master
+        self.route = route
         self.stream = stream
         self.iommu = iommu
         self.substream = substream
         self.privileged = privileged
 
-    def span(self, iova: Iova, size: int, write: bool) -> PageSpan:
+    def span(self, iova: Iova, size: int, write: bool, rows: Rows | None = None) -> PageSpan:
         """Translate [iova, iova + size). DmaAbort or DmaStalled on a fault."""
         if self.iommu is None:
-            return PageSpan.linear(PhysAddr(iova), size)
-        return self.iommu.translate(self.stream, iova, size, write, self.substream, self.privileged)
+            span = self.route.span(iova, size)
+            if span is None:
+                access = "write" if write else "read"
+                raise DmaAbort(self.master.name, iova, access, "no dma-ranges window leads there")
+            return span
+        return self.iommu.translate(self.stream, iova, size, write, self.substream, self.privileged, rows)
 
     def read(self, iova: Iova, size: int) -> tuple[PageSpan, Bytes]:
         """Where the bytes lie and the bytes as of now (copy to keep); nowhere and zeros if discarded."""
@@ -148,7 +164,7 @@ class DmaPort:
             parts = [self.read(start, rows.width) for start in _row_starts(iova, rows)]
             return [span for span, _ in parts], np.stack([data for _, data in parts])
         try:
-            span = self.span(iova, rows.extent, write=False)
+            span = self.span(iova, rows.extent, write=False, rows=rows)
         except DmaDiscarded:
             return [_NOWHERE], np.zeros((rows.height, rows.width), dtype=np.uint8)
         try:
@@ -165,7 +181,7 @@ class DmaPort:
         if not _in_one(rows):
             return [self.write(start, data[line]) for line, start in enumerate(_row_starts(iova, rows))]
         try:
-            span = self.span(iova, rows.extent, write=True)
+            span = self.span(iova, rows.extent, write=True, rows=rows)
         except DmaDiscarded:
             return [_NOWHERE]
         try:
@@ -177,7 +193,7 @@ class DmaPort:
     def peek_span(self, iova: Iova, size: int) -> PageSpan | None:
         """Like `span` for a debugger: reports nothing; None where something is not mapped."""
         if self.iommu is None:
-            return PageSpan.linear(PhysAddr(iova), size)
+            return self.route.span(iova, size)
         return self.iommu.peek(self.stream, iova, size, self.substream)
 
     def peek(self, iova: Iova, size: int) -> Bytes | None:

@@ -22,8 +22,8 @@ from soc.kernel.errors import KernelError
 from soc.kernel.log import KernelLog
 from soc.kernel.migrate import Migration, RangeBusy
 from soc.kernel.ratelimit import RateLimit
-from soc.memory.dram import Frames
 from soc.memory.pages import BadFree, PageAllocator
+from soc.memory.span import Frames
 
 MIB = 1 << 20
 MAX_AREAS = 20

@@ -80,10 +80,14 @@ class DmaDescriptor:
 
 
 class DmaChannel(ABC):
-    """A channel of a controller: a driver's class fills in the hardware."""
+    """A channel of a controller: a driver's class fills in the hardware.
+
+    `device` is the controller, for which clients map what is to be copied.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.device: Device | None = None
         self.busy = False
         self.submitted: list[DmaDescriptor] = []
         self._last_used = FIRST_COOKIE
@@ -171,6 +175,8 @@ class DmaEngines:
         if not channels:
             raise KernelError(EINVAL, f"{device.name}: a DMA controller without channels")
         self._controllers[device.name] = channels
+        for channel in channels:
+            channel.device = device
 
     def unregister(self, device: Device) -> None:
         """dma_async_device_unregister. WARN for every channel that a client still has."""

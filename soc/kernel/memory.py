@@ -16,8 +16,9 @@ from soc.kernel.errors import KernelError
 from soc.kernel.fragment import fragment
 from soc.kernel.log import KernelLog
 from soc.kernel.migrate import Migration
-from soc.memory.dram import Dram, PageSpan
+from soc.memory.dram import Dram
 from soc.memory.pages import PageAllocator, zone_spans
+from soc.memory.span import PageSpan
 
 
 class KernelMemory:

@@ -19,10 +19,10 @@ import numpy as np
 from soc.address import PAGE_SHIFT
 from soc.bus import Master
 from soc.kernel.errors import KernelError
-from soc.memory.dram import Frames, PageSpan
 from soc.memory.migratetype import MigrateType
 from soc.memory.movable import MovablePages
 from soc.memory.pages import PageAllocator
+from soc.memory.span import Frames, PageSpan
 
 GUP_PIN_COUNTING_BIAS = 1024
 """What one pin adds to the reference count of a page."""

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soc.address import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, PhysAddr
-from soc.memory.dram import Frames, PageSpan
+from soc.memory.span import Frames, PageSpan
 
 if TYPE_CHECKING:
     from soc.kernel.dma.swiotlb import Bounce

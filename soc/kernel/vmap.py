@@ -16,7 +16,7 @@ import numpy as np
 
 from soc.address import PAGE_SHIFT
 from soc.memory.cache.views import CachedView, DramView
-from soc.memory.dram import Bytes, Frames, PageSpan
+from soc.memory.span import Bytes, Frames, PageSpan
 
 if TYPE_CHECKING:
     from soc.kernel.kernel import Kernel

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from soc.memory.dram import Frames
+from soc.memory.span import Frames
 
 INSIDE = 0x00
 FREE = 0x10

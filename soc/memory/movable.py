@@ -15,8 +15,8 @@ from collections.abc import Callable
 import numpy as np
 
 from soc.errors import SocError
-from soc.memory.dram import Frames
 from soc.memory.frame_table import MOVABLE, FrameTable
+from soc.memory.span import Frames
 
 Moved = Callable[[Frames, Frames], None]
 """Told the old and the new frames of pages that moved, once their bytes are there."""

@@ -21,12 +21,12 @@ import numpy as np
 
 from soc.address import PAGE_SHIFT
 from soc.errors import SocError
-from soc.memory.dram import Frames
 from soc.memory.frame_table import CONTIGUOUS, MOVABLE, UNMOVABLE, FrameTable
 from soc.memory.layout import Range, free_runs, zone_spans
 from soc.memory.migratetype import MAX_ORDER, MigrateType
 from soc.memory.movable import MovableMap, MovablePages, Moved
 from soc.memory.sources import MOVABLE_PAGES, MOVABLE_PAGES_OUTSIDE_CMA, UNMOVABLE_PAGES, Source, unmovable
+from soc.memory.span import Frames
 from soc.memory.zone import Zone, aligned_blocks
 
 __all__ = ["MAX_ORDER", "BadFree", "PageAllocator", "aligned_blocks", "free_runs", "zone_spans"]

@@ -40,6 +40,11 @@ class Rows:
         """Where each row starts, when the first starts at `offset`."""
         return offset + np.arange(self.height, dtype=np.int64) * self.stride
 
+    def first_byte_from(self, distance: int) -> int:
+        """The first moved byte at or after `distance` bytes from the first of all."""
+        row, inside = divmod(distance, self.stride)
+        return distance if inside < self.width else (row + 1) * self.stride
+
     def touched(self, offset: int, unit: int, count: int) -> NDArray[np.bool_]:
         """Which of `count` units of so many bytes the rows touch; the first row starts at byte `offset`."""
         starts = self.starts(offset)

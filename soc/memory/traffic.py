@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soc.address import PAGE_SHIFT, PAGE_SIZE
-from soc.memory.dram import Dram, Frames, PageSpan
+from soc.memory.dram import Dram
 from soc.memory.rows import Rows
+from soc.memory.span import Frames, PageSpan
 
 PENDING_LIMIT = 512
 

@@ -19,9 +19,9 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from soc.memory.dram import Frames
 from soc.memory.frame_table import FREE, INSIDE, KIND, MOVABLE, ORDER
 from soc.memory.migratetype import MAX_ORDER, ORDERS, PAGEBLOCK_ORDER, PAGEBLOCK_PAGES, MigrateType
+from soc.memory.span import Frames
 
 Span = tuple[int, int]
 """Frames [first, end)."""

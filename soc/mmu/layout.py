@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from soc.memory.dram import Frames
+from soc.memory.span import Frames
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soc.address import PhysAddr
-from soc.memory.dram import Frames
+from soc.memory.span import Frames
 
 Chosen = slice | NDArray[np.bool_] | NDArray[np.intp]
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soc.address import PAGE_MASK, PAGE_SHIFT, PhysAddr
-from soc.memory.dram import Frames
+from soc.memory.span import Frames
 from soc.mmu.leaves import FaultKind, Leaves, Permission
 from soc.mmu.memory import FetchFault, PhysicalTables, ReadTable, Words, WriteTable, by_page
 from soc.mmu.pages import PageList, PageRange

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from soc.address import PAGE_SHIFT, PhysAddr
-from soc.memory.dram import Frames
+from soc.memory.span import Frames
 from soc.mmu.layout import Segment, contiguous_marks, segments
 from soc.mmu.store import TYPE, TableStore, TableView, Words, shape_of
 from soc.mmu.vmsa import CONTIGUOUS, TABLE_OR_PAGE, VALID, Granule, Regime, address_mask

@@ -17,6 +17,8 @@ from soc.dmabuf.ledger import leaked
 from soc.errors import BadInput
 from soc.kernel.device import Driver
 from soc.kernel.errors import KernelError
+from soc.kernel.iommu.domain import DomainKind
+from soc.kernel.iommu.stale import StaleWatch
 from soc.kernel.kernel import Kernel
 from soc.kernel.task import Task
 from soc.picture import PictureFormat
@@ -41,12 +43,14 @@ class KernelSession:
         self._software = software
         self._region = self._carveout()
         self._kernel = Kernel(rig.machine, with_bugs(DRIVERS, software.bugs))
+        self._stale = StaleWatch(self._kernel.iommu, rig.machine.clock)
         rig.last_owner = self._last_owner
 
     def run(self) -> Outcome:
         """Stream until the last frame was shown or time is up, then tear everything down."""
         kernel, scenario = self._kernel, self._rig.scenario
         kernel.boot()
+        self._watch_stale_translations()
         region = self._region
         heap = CarveoutHeap(kernel, region.label or region.name, region.base, region.size)
         task = Task.create(kernel.log, APP_PID, "camera-app")
@@ -63,6 +67,7 @@ class KernelSession:
             outcome.mishaps.append(f"the pipeline could not run: {error}")
         app.close()
         task.exit()
+        outcome.mishaps += [f"use after unmap: {use.describe()}" for use in self._stale.uses]
         outcome.leaked = leaked(kernel)
         kernel.shutdown()
         outcome.warnings = kernel.log.warnings
@@ -81,6 +86,14 @@ class KernelSession:
         if not app.done():
             limit = self._rig.scenario.time_limit / 1e9
             outcome.mishaps.append(f"not done after {limit:g} s of virtual time")
+
+    def _watch_stale_translations(self) -> None:
+        """With lazy invalidation a use after unmap raises no fault: look at every translation."""
+        if self._kernel.iommu.default_kind is not DomainKind.DMA_FQ:
+            return
+        for device in self._kernel.devices.values():
+            for entry in device.node.phandles("iommus", "#iommu-cells")[:1]:
+                self._stale.watch(entry.node.path, self._rig.machine.dma_port(device.node))
 
     def _sharing(self, dmabuf: DmaBuf) -> Sharing:
         """What each importer's segments resolve to: their addresses are software's, the pages the SMMU's."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from soc.memory.dram import Frames
+from soc.memory.span import Frames
 from soc.verify.evidence import BufferRange, Sharing
 from soc.verify.result import Copy
 from soc.verify.traffic_window import TrafficWindow

@@ -26,7 +26,7 @@ from soc.devicetree.reserved import ReservedRegion
 from soc.devicetree.tree import Node, Tree, load_board
 from soc.errors import BadInput, Where
 from soc.frames import FrameRecord
-from soc.memory.dram import Frames
+from soc.memory.span import Frames
 from soc.scenario.spec import Scenario
 from soc.verify.result import Fault
 

@@ -16,7 +16,7 @@ import numpy as np
 from soc.address import PAGE_SHIFT
 from soc.frames import FrameRecord
 from soc.memory.cache.incoherence import Incoherence
-from soc.memory.dram import Frames
+from soc.memory.span import Frames
 from soc.verify.result import Copy, Fault
 
 

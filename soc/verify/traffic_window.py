@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soc.bus import Bus
-from soc.memory.dram import Frames
+from soc.memory.span import Frames
 from soc.memory.traffic import Traffic
 
 Counters = NDArray[np.uint64]

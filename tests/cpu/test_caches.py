@@ -9,7 +9,7 @@ import pytest
 
 from soc.cpu import Image, StopReason
 from soc.memory.cache.incoherence import Kind
-from soc.memory.dram import PageSpan
+from soc.memory.span import PageSpan
 from tests.cpu.guest import BASE, DEVICE, GuestMachine
 
 BUFFER = BASE + (1 << 20)

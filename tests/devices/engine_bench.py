@@ -14,7 +14,8 @@ from soc.device import Slot
 from soc.devicetree.tree import Node
 from soc.iommu.port import DmaPort
 from soc.irq import IrqLine
-from soc.memory.dram import Bank, Bytes, Dram
+from soc.memory.dram import Bank, Dram
+from soc.memory.span import Bytes
 
 DRAM = PhysAddr(0x8000_0000)
 SIZE = 1 << 20

@@ -8,7 +8,8 @@ import numpy as np
 
 from soc.address import PAGE_MASK, PAGE_SHIFT, Iova
 from soc.iommu.port import DmaAbort, DmaDiscarded, DmaStalled
-from soc.memory.dram import PageSpan
+from soc.memory.rows import Rows
+from soc.memory.span import PageSpan
 
 
 @dataclass
@@ -40,6 +41,7 @@ class PageMap:
         write: bool,
         substream: int | None = None,
         privileged: bool = False,
+        rows: Rows | None = None,
     ) -> PageSpan:
         self.translations += 1
         frames = []

@@ -18,7 +18,7 @@ from soc.kernel.dma import (
 )
 from soc.kernel.errors import KernelError
 from soc.kernel.scatterlist import DmaDirection, SgTable
-from soc.memory.dram import PageSpan
+from soc.memory.span import PageSpan
 from tests.kernel.rehearsal import Rehearsal
 
 MILLISECOND = 1_000_000

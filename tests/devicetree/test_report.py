@@ -58,8 +58,10 @@ def test_rehearsal_memory_map(rehearsal):
         "0xa0000000  0xa3ffffff     64 MiB  reserved  linux,cma@a0000000 (&cma_pool): CMA, the default area",
         "0xa4000000  0xafffffff    192 MiB  DRAM      /memory@80000000",
         "0xb0000000  0xb3ffffff     64 MiB  reserved  framebuffer@b0000000 (&fb_pool): ION carveout heap",
-        "0xb4000000  0xbfffffff    192 MiB  DRAM      /memory@80000000",
-        "DRAM 1 GiB: 130 MiB reserved, 894 MiB free",
+        "0xb4000000  0xb7ffffff     64 MiB  DRAM      /memory@80000000",
+        "0xb8000000  0xb9ffffff     32 MiB  reserved  shared@b8000000 (&shared_pool): ION carveout heap",
+        "0xba000000  0xbfffffff     96 MiB  DRAM      /memory@80000000",
+        "DRAM 1 GiB: 162 MiB reserved, 862 MiB free",
     ]
 
 
@@ -98,6 +100,8 @@ def test_rehearsal_reserved(rehearsal):
         + ["CMA, the default area", "-"],
         ["framebuffer@b0000000 (&fb_pool)", "0xb0000000", "64 MiB", "reg, no-map", "ion-region"]
         + ["ION carveout heap", users],
+        ["shared@b8000000 (&shared_pool)", "0xb8000000", "32 MiB", "reg", "ion-region"]
+        + ["ION carveout heap", "-"],
     ]
 
 
@@ -114,7 +118,7 @@ def test_rehearsal_nodes(rehearsal):
 def test_rehearsal_is_what_firmware_and_drivers_expect(rehearsal):
     assert rehearsal.stdout is rehearsal.find("/soc/serial@30860000")
     assert [(bank.base, bank.size) for bank in rehearsal.memory] == [(0x80000000, 1 << 30)]
-    firmware, cma, frames = rehearsal.reserved
+    firmware, cma, frames, shared = rehearsal.reserved
     assert (firmware.label, firmware.base, firmware.size, firmware.no_map) == (
         "fw_region",
         0x80000000,
@@ -124,6 +128,7 @@ def test_rehearsal_is_what_firmware_and_drivers_expect(rehearsal):
     assert cma.is_cma
     assert not frames.is_cma
     assert frames.size >= 3 * 1920 * 1080 * 4
+    assert frames.no_map and not shared.no_map and not shared.reusable
     smmu = rehearsal.find("&smmu")
     for name, stream in (("lcdif", 0x10), ("camera", 0x11)):
         (entry,) = rehearsal.find(name).phandles("iommus", "#iommu-cells")

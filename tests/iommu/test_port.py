@@ -8,7 +8,9 @@ import pytest
 from soc.address import Iova, PhysAddr
 from soc.bus import Bus
 from soc.iommu.port import DmaAbort, DmaDiscarded, DmaPort, DmaStalled
-from soc.memory.dram import Bank, Dram, PageSpan
+from soc.memory.dram import Bank, Dram
+from soc.memory.rows import Rows
+from soc.memory.span import PageSpan
 
 PAGE = 4096
 RAM = PhysAddr(0x8000_0000)
@@ -38,6 +40,7 @@ class Swapper:
         write: bool,
         substream: int | None = None,
         privileged: bool = False,
+        rows: Rows | None = None,
     ) -> PageSpan:
         self.asked.append((stream, iova, size, write, substream, privileged))
         span = self.peek(stream, iova, size)

@@ -13,8 +13,9 @@ from soc.iommu.port import DmaPort
 from soc.memory.cache.cache import CpuCache
 from soc.memory.cache.lines import touched
 from soc.memory.cache.views import DramView
-from soc.memory.dram import Bank, Dram, PageSpan
+from soc.memory.dram import Bank, Dram
 from soc.memory.rows import Rows
+from soc.memory.span import PageSpan
 
 BASE = 0x8000_0000
 PAGES = 16
@@ -37,7 +38,7 @@ class Scattered:
         self.asked: list[tuple[int, int]] = []
         self.spans: dict[tuple[int, int], PageSpan] = {}
 
-    def translate(self, stream, iova, size, write, substream=None, privileged=False):
+    def translate(self, stream, iova, size, write, substream=None, privileged=False, rows=None):
         self.asked.append((iova, size))
         if (iova, size) not in self.spans:
             pages = self.frames[iova >> 12 : ((iova + size - 1) >> 12) + 1]

@@ -18,7 +18,7 @@ from soc.kernel.kernel import Kernel
 from soc.kernel.scatterlist import DmaDirection, SgTable
 from soc.memory.cache.cache import CpuCache
 from soc.memory.cache.views import CachedView, DramView
-from soc.memory.dram import Bytes, PageSpan
+from soc.memory.span import Bytes, PageSpan
 
 PAGE = 4096
 BASE = 0x8000_0000

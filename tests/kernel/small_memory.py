@@ -14,8 +14,9 @@ from soc.kernel.debugfs import Views
 from soc.kernel.log import KernelLog
 from soc.kernel.memory import KernelMemory
 from soc.kernel.memory_views import add_memory_views
-from soc.memory.dram import Bank, Dram, Frames
+from soc.memory.dram import Bank, Dram
 from soc.memory.movable import MovablePages
+from soc.memory.span import Frames
 
 MIB = 1 << 20
 BASE = 0x8000_0000

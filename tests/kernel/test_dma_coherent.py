@@ -308,14 +308,14 @@ def test_noncontiguous_memory_is_cached_and_synced_by_hand(board):
     before = board.kernel.memory.pages.free_frames
     table = dma_alloc_noncontiguous(device, 3 * PAGE + 5, BOTH)
     assert (table.nents, table.dma_length.tolist(), table.lengths.tolist()) == (1, [4 * PAGE], [4 * PAGE])
-    span, address = dma_vmap_noncontiguous(table), int(table.dma_address[0])
-    assert span.size == 4 * PAGE and board.engine_reads(address, 4 * PAGE) == bytes(4 * PAGE)
-    board.kernel.cpu.write_span(span, data(pattern(4 * PAGE)))
+    mapping, address = dma_vmap_noncontiguous(device, table), int(table.dma_address[0])
+    assert mapping.size == 4 * PAGE and board.engine_reads(address, 4 * PAGE) == bytes(4 * PAGE)
+    mapping.write(pattern(4 * PAGE))
     dma_sync_sgtable_for_device(device, table, BOTH)
     assert board.engine_reads(address, 4 * PAGE) == pattern(4 * PAGE)
     board.engine_writes(address, b"done")
     dma_sync_sgtable_for_cpu(device, table, BOTH)
-    assert board.kernel.cpu.read_span(span)[:4].tobytes() == b"done"
+    assert mapping.read(0, 4).tobytes() == b"done"
     assert cache.incidents == []
     dma_free_noncontiguous(device, table, BOTH)
     dma_free_noncontiguous(device, table, BOTH)

@@ -12,7 +12,8 @@ from soc.memory.cache.cache import CpuCache
 from soc.memory.cache.comparing import ComparingCache
 from soc.memory.cache.incoherence import Incoherence, Kind, Party
 from soc.memory.cache.lines import ALL_LINES, partly_touched, touched
-from soc.memory.dram import Bank, Dram, PageSpan
+from soc.memory.dram import Bank, Dram
+from soc.memory.span import PageSpan
 from tests.memory.plain_cache import PlainCache
 
 BASE = 0x8000_0000

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soc.address import PhysAddr
-from soc.memory.dram import Bank, Dram, PageSpan
+from soc.memory.dram import Bank, Dram
+from soc.memory.span import PageSpan
 
 PAGE = 4096
 LAYOUTS = {

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from soc.address import PhysAddr
 from soc.memory import traffic as traffic_module
-from soc.memory.dram import Bank, Dram, PageSpan
+from soc.memory.dram import Bank, Dram
+from soc.memory.span import PageSpan
 from soc.memory.traffic import Traffic
 
 PAGE = 4096

@@ -10,12 +10,14 @@ import pytest
 from devices.catalogue import DRIVERS
 from devices.lcdif.driver import LcdifDriver
 from soc.address import PhysAddr
+from soc.dmabuf.cpu_access import dma_buf_begin_cpu_access, dma_buf_end_cpu_access
 from soc.kernel.iommu.domain import LEAF
+from soc.kernel.scatterlist import DmaDirection
 from soc.kernel.task import Task
-from soc.memory.dram import PageSpan
-from soc.scenario.bugs import BUGS, SkipsSizeCheck, UnmapsAtFlip, with_bugs
+from soc.memory.span import PageSpan
+from soc.scenario.bugs import BUGS, DrawsCursor, SkipsSizeCheck, UnmapsAtFlip, with_bugs
 from soc.verify.result import RunResult
-from tests.scenario.writing import run
+from tests.scenario.writing import BOARD, run
 
 
 class PeeksWithTheCpu(LcdifDriver):
@@ -141,3 +143,53 @@ def test_two_bugs_of_one_driver_are_both_planted() -> None:
     names = ("display-skips-size-check", "display-unmaps-at-flip", "display-skips-size-check")
     (both,) = set(with_bugs(DRIVERS, names)) - set(DRIVERS)
     assert issubclass(both, SkipsSizeCheck) and issubclass(both, UnmapsAtFlip)
+
+
+class DrawsCursorInBrackets(DrawsCursor):
+    """Draws the same cursor as the framework wants it."""
+
+    def flip(self, index: int) -> None:
+        dmabuf = self.buffers[index].dmabuf
+        dma_buf_begin_cpu_access(dmabuf, DmaDirection.BIDIRECTIONAL)
+        super().flip(index)
+        dma_buf_end_cpu_access(dmabuf, DmaDirection.BIDIRECTIONAL)
+
+
+@pytest.mark.parametrize(
+    ("kind", "held"), [(DrawsCursor, False), (DrawsCursorInBrackets, True)], ids=["bare", "in brackets"]
+)
+@pytest.mark.parametrize("coherent", [False, True], ids=["", "dma-coherent"])
+def test_a_cursor_needs_brackets_unless_the_engines_see_the_caches(
+    kind: type[DrawsCursor], held: bool, coherent: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = BOARD.read_text(encoding="utf-8")
+    board = tmp_path / "board.yaml"
+    board.write_text(text.replace("soc:\n", "soc:\n  dma-coherent: true\n") if coherent else text)
+    monkeypatch.setitem(BUGS, "planted", kind)
+    software = "{heap: shared_pool, buffers: 3, bugs: [planted]}"
+    result = run(tmp_path, board=str(board), kernel=software).result
+    assert {check.name: check.held for check in result.checks}["caches"] is (held or coherent)
+    assert result.moved_by["cpu"][1] > 0
+
+
+def test_memory_that_is_cached_proves_like_any_other(tmp_path: Path) -> None:
+    result = run(tmp_path, kernel="{heap: shared_pool, buffers: 3}").result
+    assert (result.verdict, result.reasons) == ("proven", [])
+
+
+def test_lazy_invalidation_hides_the_fault_but_not_the_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = BOARD.read_text(encoding="utf-8")
+    board = tmp_path / "board.yaml"
+    chosen = "stdout-path: serial0:115200n8"
+    board.write_text(text.replace(chosen, f"{chosen}\n  bootargs: iommu.strict=0"))
+    software = "{heap: fb_pool, buffers: 3, bugs: [display-unmaps-at-flip]}"
+    lazy = run(tmp_path, board=str(board), kernel=software).result
+    strict = run(tmp_path, kernel=software).result
+    assert [fault.reason for fault in strict.faults][:1] == ["F_TRANSLATION"]
+    assert not any(reason.startswith("use after unmap") for reason in strict.reasons)
+    told = next(
+        reason for reason in lazy.reasons if reason.startswith("use after unmap: stream 0x10: read at")
+    )
+    assert "through a stale translation of 32e00000.lcdif's mapping of dma-buf" in told

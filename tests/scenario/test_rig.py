@@ -16,7 +16,7 @@ from soc.kernel.scatterlist import DmaDirection
 from soc.scenario.rig import Rig, frames_of
 from tests.scenario.writing import BOARD, load, run
 
-REGIONS = "fw_region, cma_pool, fb_pool"
+REGIONS = "fw_region, cma_pool, fb_pool, shared_pool"
 
 
 @pytest.fixture

@@ -197,3 +197,25 @@ def test_driver_copy() -> None:
     assert result.copies[0].target.startswith("buffer at 0x")
     assert result.moved_by["cpu"] == (frames, frames)
     assert (result.leaked, result.warnings) == ([], [])
+
+
+def test_dma_copy() -> None:
+    result, _ = shipped("dma-copy")
+    assert (result.verdict, result.passed, result.shown) == ("copied", False, 12)
+    frames = 12 * 1280 * 720 * 4
+    assert [(copy.by, copy.bytes) for copy in result.copies] == [("dma-controller@30bd0000", frames)]
+    assert result.moved_by["dma-controller@30bd0000"] == (frames, frames)
+    assert "cpu" not in result.moved_by
+    assert (result.leaked, result.warnings, result.faults) == ([], [], [])
+
+
+def test_stale_cursor() -> None:
+    result, _ = shipped("stale-cursor")
+    assert (result.verdict, result.passed) == ("unproven", False)
+    assert result.moved_by["cpu"] == (0, 12 * 16 * 64)
+    told = result.reasons[-1]
+    assert told.startswith(
+        "caches: camera@32e20000 lost data of a device to a dirty line written back over it: "
+    )
+    assert "CPU side cursor of 32e00000.lcdif at " in told
+    assert (result.leaked, result.warnings, result.faults) == ([], [], [])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from soc.errors import BadInput
 from soc.picture import PictureFormat
+from soc.scenario.bugs import BUGS as PLANTED
 from soc.scenario.spec import FirmwareRun, KernelRun, Scenario, load_scenario
 from tests.scenario.writing import BOARD, LINES, SCENARIOS, load, scenario_text, write_scenario
 
@@ -78,7 +79,7 @@ def test_paths_are_seen_from_the_scenario_and_shown_from_here(
 
 @pytest.mark.parametrize("name", sorted(path.name for path in SCENARIOS.glob("*.yaml")))
 def test_the_scenarios_that_ship(name: str) -> None:
-    scenario = load_scenario(SCENARIOS / name, BUGS)
+    scenario = load_scenario(SCENARIOS / name, tuple(PLANTED))
     assert (SCENARIOS / "../boards/rehearsal.yaml").samefile(scenario.board)
     assert scenario.description
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from soc.address import PAGE_SIZE, Iova, PhysAddr
 from soc.frames import FrameRecord
-from soc.memory.dram import Frames, PageSpan
+from soc.memory.span import Frames, PageSpan
 from soc.verify.evidence import BufferRange, Evidence, Sharing
 
 PAGES = 4

@@ -6,7 +6,8 @@ import numpy as np
 
 from soc.address import PhysAddr
 from soc.bus import Bus
-from soc.memory.dram import Bank, Dram, PageSpan
+from soc.memory.dram import Bank, Dram
+from soc.memory.span import PageSpan
 from soc.verify.evidence import BufferRange, buffers_used
 from soc.verify.traffic_window import TrafficWindow
 from tests.verify.crafted import fetched, good, pages, produced

@@ -10,7 +10,7 @@ import pytest
 from soc.address import PhysAddr
 from soc.frames import STOPPED
 from soc.memory.cache.incoherence import Incoherence, Kind, Party
-from soc.memory.dram import Frames
+from soc.memory.span import Frames
 from soc.verify.evidence import Evidence
 from soc.verify.proof import Proof, prove, reasons
 from soc.verify.result import Copy, Fault

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from soc.kernel.dma.attrs import DmaAttrs
 from soc.kernel.scatterlist import DmaDirection
-from soc.memory.dram import PageSpan
+from soc.memory.span import PageSpan
 
 if TYPE_CHECKING:
     from soc.kernel.device import Device

@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from soc.address import PAGE_MASK, PAGE_SHIFT, PhysAddr, page_align
+from soc.address import PAGE_SHIFT, PhysAddr, page_align
 from soc.kernel.dma import iommu_map
 from soc.kernel.dma.attrs import DmaAttrs, MemoryType
 from soc.kernel.dma.limits import to_bus
 from soc.kernel.dma.source import Pages, clear, contiguous, scattered
 from soc.kernel.errors import KernelError
 from soc.kernel.scatterlist import DmaDirection, SgTable
-from soc.memory.cache.views import DramView
-from soc.memory.dram import Bytes, Frames, PageSpan
+from soc.kernel.vmap import KernelMapping
+from soc.memory.span import Bytes, Frames
 
 if TYPE_CHECKING:
     from soc.kernel.device import Device
@@ -56,27 +56,18 @@ class CoherentMemory:
 
     def read(self, offset: int, size: int) -> Bytes:
         """What the CPU sees through its mapping. -EFAULT without one or outside it."""
-        span, kernel = self._part(offset, size), self.device.kernel
-        if self.memory_type is MemoryType.CACHED or kernel.cache is None:
-            return kernel.cpu.read_span(span)
-        kernel.cpu.traffic.count(span, write=False)
-        return DramView(kernel.cache, kernel.cpu.name).read(span)
+        return self._mapping(offset, size).read(offset, size)
 
     def write(self, offset: int, data: Bytes) -> None:
         """The CPU writes through its mapping. -EFAULT without one or outside it."""
-        span, kernel = self._part(offset, len(data)), self.device.kernel
-        if self.memory_type is MemoryType.CACHED or kernel.cache is None:
-            kernel.cpu.write_span(span, data)
-            return
-        kernel.cpu.traffic.count(span, write=True)
-        DramView(kernel.cache, kernel.cpu.name).write(span, data)
+        self._mapping(offset, len(data)).write(data, offset)
 
-    def _part(self, offset: int, size: int) -> PageSpan:
+    def _mapping(self, offset: int, size: int) -> KernelMapping:
         frames = self.pages.frames
         if not self.mapped or self.freed or offset < 0 or offset + size > len(frames) << PAGE_SHIFT:
             raise KernelError(EFAULT, f"{self.device.name}: no mapping of {size} bytes at offset {offset}")
-        first, end = offset >> PAGE_SHIFT, (offset + max(size, 1) - 1 >> PAGE_SHIFT) + 1
-        return PageSpan.of(frames[first:end], offset & PAGE_MASK, size)
+        cached = self.memory_type is MemoryType.CACHED
+        return KernelMapping(self.device.kernel, frames, self.device.kernel.cpu.name, cached)
 
 
 def dma_alloc_coherent(

@@ -24,7 +24,7 @@ from soc.kernel.dma.limits import capable, to_bus, to_physical
 from soc.kernel.dma.swiotlb import Bounce, Swiotlb
 from soc.kernel.errors import KernelError
 from soc.kernel.scatterlist import DmaDirection, Ints, SgTable
-from soc.memory.dram import PageSpan
+from soc.memory.span import PageSpan
 
 if TYPE_CHECKING:
     from soc.kernel.device import Device

@@ -29,7 +29,7 @@ from soc.kernel.errors import KernelError
 from soc.kernel.iommu.domain import IommuDomain
 from soc.kernel.iommu.io_pgtable import Prot
 from soc.kernel.scatterlist import DmaDirection, SgTable
-from soc.memory.dram import Frames, PageSpan
+from soc.memory.span import Frames, PageSpan
 
 if TYPE_CHECKING:
     from soc.kernel.device import Device

@@ -22,7 +22,8 @@ from soc.kernel.dma.limits import to_bus
 from soc.kernel.dma.source import clear, contiguous, scattered
 from soc.kernel.errors import KernelError
 from soc.kernel.scatterlist import DmaDirection, SgTable
-from soc.memory.dram import Frames, PageSpan
+from soc.kernel.vmap import KernelMapping
+from soc.memory.span import Frames
 
 
 def _nothing() -> None:
@@ -93,9 +94,9 @@ def dma_free_noncontiguous(device: Device, table: NoncontiguousTable, direction:
     table.dma_address, table.dma_length = table.dma_address[:0], table.dma_length[:0]
 
 
-def dma_vmap_noncontiguous(table: NoncontiguousTable) -> PageSpan:
-    """The pages side by side, as the CPU's cached mapping shows them."""
-    return table.spans[0]
+def dma_vmap_noncontiguous(device: Device, table: NoncontiguousTable) -> KernelMapping:
+    """The pages side by side for the CPU, cached: sync the table around its use."""
+    return KernelMapping(device.kernel, table.frames(), device.kernel.cpu.name)
 
 
 def dma_mmap_noncontiguous(device: Device, table: NoncontiguousTable, offset: int, count: int) -> Frames:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from soc.address import PAGE_MASK, PAGE_SHIFT
 from soc.kernel.scatterlist import Ints, SgTable, page_frames
-from soc.memory.dram import Frames
+from soc.memory.span import Frames
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from soc.kernel.dma.attrs import DmaAttrs
 from soc.kernel.dma.limits import capable, highest, to_bus
 from soc.kernel.dma.pool import block_pages
 from soc.kernel.errors import KernelError
-from soc.memory.dram import Frames, PageSpan
+from soc.memory.span import Frames, PageSpan
 
 if TYPE_CHECKING:
     from soc.kernel.device import Device

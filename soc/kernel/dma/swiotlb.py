@@ -22,7 +22,7 @@ from soc.kernel.dma.attrs import DmaAttrs
 from soc.kernel.dma.slots import LONGEST, SLOT_SHIFT, SLOT_SIZE, Slots
 from soc.kernel.ratelimit import RateLimit
 from soc.kernel.scatterlist import DmaDirection
-from soc.memory.dram import PageSpan
+from soc.memory.span import PageSpan
 
 if TYPE_CHECKING:
     from soc.kernel.device import Device

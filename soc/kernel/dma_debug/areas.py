@@ -22,9 +22,9 @@ import numpy as np
 from soc.address import PAGE_SHIFT
 from soc.kernel.memory import KernelMemory
 from soc.kernel.scatterlist import Ints
-from soc.memory.dram import Frames
 from soc.memory.frame_table import FREE, KIND, ORDER, UNMOVABLE
 from soc.memory.migratetype import ORDERS
+from soc.memory.span import Frames
 from soc.memory.zone import Zone
 
 

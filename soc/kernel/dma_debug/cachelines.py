@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from soc.address import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from soc.kernel.scatterlist import Ints
-from soc.memory.dram import Dram, Frames
+from soc.memory.dram import Dram
+from soc.memory.span import Frames
 
 LINE_SHIFT = 6
 LINE_SIZE = 1 << LINE_SHIFT

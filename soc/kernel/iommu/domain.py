@@ -27,7 +27,7 @@ from soc.kernel.iommu.io_pgtable import CACHEABLE_INDEX, LEAF, Geometry, Prot, d
 from soc.kernel.iommu.iova import IovaSpace
 from soc.kernel.iommu.ops import IommuOps
 from soc.kernel.scatterlist import DmaDirection
-from soc.memory.dram import Frames
+from soc.memory.span import Frames
 from soc.mmu.tables import PageTable
 
 __all__ = ["CACHEABLE_INDEX", "LEAF", "DomainKind", "IommuDomain", "IommuFault", "IommuOps"]

@@ -14,7 +14,8 @@ from soc.clock import Clock
 from soc.iommu.port import DmaPort, Translator
 from soc.kernel.iommu.groups import IommuGroups
 from soc.kernel.iommu.history import IovaOwner
-from soc.memory.dram import PageSpan
+from soc.memory.rows import Rows
+from soc.memory.span import PageSpan
 
 
 @dataclass
@@ -87,8 +88,9 @@ class _Watched:
         write: bool,
         substream: int | None = None,
         privileged: bool = False,
+        rows: Rows | None = None,
     ) -> PageSpan:
-        span = self._iommu.translate(stream, iova, size, write, substream, privileged)
+        span = self._iommu.translate(stream, iova, size, write, substream, privileged, rows)
         self._watch.book(self._path, stream, iova, size, write)
         return span
 

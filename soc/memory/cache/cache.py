@@ -29,8 +29,9 @@ from soc.memory.cache.adversary import Adversary
 from soc.memory.cache.incoherence import Incoherence, Kind, Party
 from soc.memory.cache.lines import LINE, Masks, copy_lines, count, first_address, partly_touched, touched
 from soc.memory.cache.parties import Parties
-from soc.memory.dram import Bank, Bytes, Dram, Frames, PageSpan
+from soc.memory.dram import Bank, Dram
 from soc.memory.rows import Rows
+from soc.memory.span import Bytes, Frames, PageSpan
 
 Listener = Callable[[Incoherence], None]
 

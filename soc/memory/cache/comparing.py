@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from soc.address import PAGE_SHIFT, PAGE_SIZE, PhysAddr
 from soc.memory.cache.cache import CpuCache
 from soc.memory.cache.lines import LINE, Masks, copy_lines, differing
-from soc.memory.dram import Bank, Dram, Frames, PageSpan
+from soc.memory.dram import Bank, Dram
+from soc.memory.span import Frames, PageSpan
 
 
 class ComparingCache(CpuCache):

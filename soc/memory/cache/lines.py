@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soc.address import PAGE_SHIFT, PAGE_SIZE, PhysAddr
-from soc.memory.dram import Dram, Frames, PageSpan
+from soc.memory.dram import Dram
 from soc.memory.rows import Rows
+from soc.memory.span import Frames, PageSpan
 
 LINE_SHIFT = 6
 LINE = 1 << LINE_SHIFT

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soc.memory.cache.incoherence import Party
-from soc.memory.dram import Frames
+from soc.memory.span import Frames
 
 
 class Parties:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from soc.memory.cache.cache import CpuCache
-from soc.memory.dram import Bytes, PageSpan
 from soc.memory.rows import Rows
+from soc.memory.span import Bytes, PageSpan
 
 
 class CachedView:
