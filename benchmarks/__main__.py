@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--json FILE]`: measure, print the table, say what holds."""
+"""`python -m benchmarks [--json FILE] [--sizes]`: measure, print the table, say what holds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import cpu, dma, scenario
+from benchmarks import cpu, dma, memory, scenario
 from benchmarks.row import Row
 
 ROOT = Path(__file__).parent.parent
@@ -18,6 +18,7 @@ SCENARIO = ROOT / "configs/scenarios/camera-to-display.yaml"
 
 PARTS: tuple[Callable[[], list[Row]], ...] = (
     lambda: dma.rows(BOARD),
+    lambda: memory.rows(BOARD),
     cpu.rows,
     lambda: scenario.rows(SCENARIO),
 )
@@ -44,10 +45,23 @@ def table(rows: list[Row]) -> str:
     )
 
 
+def growth() -> str:
+    """Writes to scattered pages by size: a line for each, rates in GB/s."""
+    lines = ["   MiB   copyto     warm     cold   warm/copyto  cold/copyto  (GB/s)"]
+    for mebibytes, copy, warm, cold in memory.sizes(BOARD):
+        rates = f"{copy:8.1f} {warm:8.1f} {cold:8.1f}"
+        lines.append(f"{mebibytes:6} {rates} {warm / copy:13.2f} {cold / copy:12.2f}")
+    return "\n".join(lines)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows as JSON, too")
+    parser.add_argument("--sizes", action="store_true", help="show instead how DMA grows from 1 to 512 MiB")
     options = parser.parse_args()
+    if options.sizes:
+        print(growth())
+        return 0
     rows: list[Row] = []
     for number, part in enumerate(PARTS, start=1):
         print(f"measuring {number} of {len(PARTS)} ...", file=sys.stderr)
