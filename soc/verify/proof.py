@@ -22,6 +22,9 @@ from soc.verify.result import Check, Copy, Verdict
 CPU = "cpu"
 """The bus master that executes software."""
 
+CACHES = "caches"
+"""The condition that says most when it fails: stale lines make frames differ."""
+
 NOTHING = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
 
 
@@ -202,9 +205,9 @@ def _content(evidence: Evidence, matched: Matched) -> Check:
 def _caches(evidence: Evidence) -> Check:
     found = evidence.incoherences
     if not found:
-        return Check("caches", True, "no access met a stale cache line")
+        return Check(CACHES, True, "no access met a stale cache line")
     more = f" (the first of {len(found):,} such accesses)" if len(found) > 1 else ""
-    return Check("caches", False, f"{found[0]}{more}")
+    return Check(CACHES, False, f"{found[0]}{more}")
 
 
 def _other_copies(evidence: Evidence) -> list[Copy]:
@@ -243,7 +246,9 @@ def reasons(evidence: Evidence, proof: Proof) -> list[str]:
             f"{fault.reason}: {fault.device} stream {fault.stream:#x} {fault.access} "
             f"at iova {fault.iova:#x}{more}; last owner: {fault.last_owner}"
         )
-    out.extend(f"{check.name}: {check.detail}" for check in proof.checks if not check.held)
+    failed = [check for check in proof.checks if not check.held]
+    for check in sorted(failed, key=lambda check: check.name != CACHES):
+        out.append(f"{check.name}: {check.detail}")
     out.extend(f"leaked: {line}" for line in evidence.leaked)
     out.extend(f"warning: {line}" for line in evidence.warnings)
     return out

@@ -213,7 +213,7 @@ def test_stale_cursor() -> None:
     result, _ = shipped("stale-cursor")
     assert (result.verdict, result.passed) == ("unproven", False)
     assert result.moved_by["cpu"] == (0, 12 * 16 * 64)
-    told = result.reasons[-1]
+    told = result.reasons[0]
     assert told.startswith(
         "caches: camera@32e20000 lost data of a device to a dirty line written back over it: "
     )
