@@ -3,7 +3,7 @@
 Memory is cleared when the heap is made and when a buffer is released, never at
 allocation, so no owner sees what another left. The clearing is the CPU's
 traffic and is booked as such; it touches no buffer that is in use.
-Source: drivers/staging/android/ion/ion_carveout_heap.c; SEMANTICS 3.3.
+Source: drivers/staging/android/ion/ion_carveout_heap.c.
 
 Not modelled: deferred free, uncached allocations, CPU mappings of a buffer.
 """

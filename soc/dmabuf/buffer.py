@@ -1,6 +1,6 @@
 """The objects of the framework: dma_buf, its operations, attachments and mappings.
 
-Source: include/linux/dma-buf.h as introduced in 2011; SEMANTICS 1.1, 1.2.
+Source: include/linux/dma-buf.h as introduced in 2011.
 Beyond the kernel's structures a dma_buf knows its active mappings, so that the
 core can say what was still in use when something is taken away too early.
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from soc.kernel.file import File, Holder, LifeEvent
+from soc.kernel.fs.file import File, Holder, LifeEvent
 from soc.kernel.scatterlist import DmaDirection, SgTable
 
 if TYPE_CHECKING:

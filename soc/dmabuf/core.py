@@ -10,7 +10,7 @@
       release  <----------------- close(fd) --------- 8 dma_buf_put
 
 A call that returns ERR_PTR(-errno) in the kernel raises KernelError here; a
-WARN_ON goes to the kernel's log. Source: drivers/base/dma-buf.c; SEMANTICS 1.3, 1.4.
+WARN_ON goes to the kernel's log. Source: drivers/base/dma-buf.c.
 
 Where 2011 is silent or flawed, this is what the model does:
 - a NULL argument is warned about in the log of the kernel that the other
@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, NoReturn, cast
 
 from soc.dmabuf.buffer import DmaBuf, DmaBufAttachment, DmaBufOps, Mapping
 from soc.kernel.errors import KernelError
-from soc.kernel.file import File, FileOperations, Holder, UseAfterFree
+from soc.kernel.fs.file import File, FileOperations, Holder, UseAfterFree
 from soc.kernel.scatterlist import DmaDirection, SgTable
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """CPU access to a dma-buf: the brackets around kernel code that touches its bytes.
 
-Source: drivers/dma-buf/dma-buf.c since 3.4; SEMANTICS 1.1, 1.5. The core neither
+Source: drivers/dma-buf/dma-buf.c since 3.4. The core neither
 nests nor balances brackets, it passes them to the exporter, which alone knows
 which devices have the buffer mapped and what their caches need.
 """

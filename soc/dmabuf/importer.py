@@ -20,7 +20,7 @@ from soc.dmabuf.core import (
     dma_buf_unmap_attachment,
 )
 from soc.kernel.errors import KernelError
-from soc.kernel.file import Holder
+from soc.kernel.fs.file import Holder
 from soc.kernel.scatterlist import DmaDirection, SgTable
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from soc.iommu.iotlb_rows import Rows, Space
+from soc.iommu.iotlb_store import IotlbStore, Space
 from soc.mmu.leaves import FaultKind, Leaves
 
 Entries = NDArray[np.int64]
@@ -77,16 +77,16 @@ class Iotlb:
     """Cached pages of every address space. Unbounded, so that runs are deterministic."""
 
     def __init__(self) -> None:
-        self._rows = Rows()
+        self._store = IotlbStore()
         self._tagged: dict[tuple[int, int | None], Space] = {}
         self._global: dict[tuple[int, bool], Space] = {}
 
     def lookup(self, tag: Tag, page: int, count: int) -> Entries:
         """A copy of what is cached for `count` pages from `page` (input address >> 12)."""
         vmid, asid, aset = tag
-        entries = self._rows.read(self._tagged.get((vmid, asid)), page, count)
+        entries = self._store.read(self._tagged.get((vmid, asid)), page, count)
         if asid is not None and (common := self._global.get((vmid, aset))) is not None:
-            return np.where(entries, entries, self._rows.read(common, page, count))
+            return np.where(entries, entries, self._store.read(common, page, count))
         return entries
 
     def fill(self, tag: Tag, page: int, leaves: Leaves, chosen: NDArray[np.bool_] | None = None) -> Entries:
@@ -99,16 +99,16 @@ class Iotlb:
         new = entries if chosen is None else np.where(chosen, entries, 0)
         if asid is not None and leaves.global_.any():
             common = np.where(leaves.global_, new, 0)
-            self._rows.write(self._global.setdefault((vmid, aset), Space()), page, common, leaves.order)
+            self._store.write(self._global.setdefault((vmid, aset), Space()), page, common, leaves.order)
             new = np.where(leaves.global_, 0, new)
-        self._rows.write(self._tagged.setdefault((vmid, asid), Space()), page, new, leaves.order)
+        self._store.write(self._tagged.setdefault((vmid, asid), Space()), page, new, leaves.order)
         return entries
 
     # --- invalidation ------------------------------------------------------
 
     def invalidate_all(self) -> None:
         """Every entry (TLBI_NSNH_ALL)."""
-        self._rows = Rows()
+        self._store = IotlbStore()
         self._tagged.clear()
         self._global.clear()
 
@@ -116,15 +116,15 @@ class Iotlb:
         """Every entry of a virtual machine (TLBI_S12_VMALL), or all but `stage2` alone (TLBI_NH_ALL)."""
         for key in [key for key in self._tagged if key[0] == vmid]:
             if stage2 or key[1] is not None:
-                self._rows.release_all(self._tagged.pop(key))
+                self._store.release_all(self._tagged.pop(key))
         for aset in (False, True):
             if (space := self._global.pop((vmid, aset), None)) is not None:
-                self._rows.release_all(space)
+                self._store.release_all(space)
 
     def invalidate_asid(self, vmid: int, asid: int) -> None:
         """The entries of one address space that are not global (TLBI_NH_ASID)."""
         if (space := self._tagged.pop((vmid, asid), None)) is not None:
-            self._rows.release_all(space)
+            self._store.release_all(space)
 
     def invalidate_va(
         self, vmid: int, asid: int | None, page: int, count: int = 1, below: int | None = None
@@ -135,12 +135,12 @@ class Iotlb:
         `below` only entries of a lesser order than that, as a level hint says.
         """
         for space in self._spaces(vmid, asid):
-            self._rows.invalidate(space, page, count, below)
+            self._store.invalidate(space, page, count, below)
 
     def invalidate_ipa(self, vmid: int, page: int, count: int = 1, below: int | None = None) -> None:
         """Entries of stage 2 alone that cover a page of a range (TLBI_S2_IPA)."""
         if (space := self._tagged.get((vmid, None))) is not None:
-            self._rows.invalidate(space, page, count, below)
+            self._store.invalidate(space, page, count, below)
 
     def _spaces(self, vmid: int, asid: int | None) -> Iterator[Space]:
         """The stage-1 spaces that an invalidation by address concerns."""

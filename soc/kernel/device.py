@@ -18,12 +18,12 @@ from soc.kernel.iommu.domain import IommuDomain
 from soc.kernel.irq import Handler
 
 if TYPE_CHECKING:
-    from soc.kernel.cma import CmaArea
+    from soc.kernel.dma.coherent_pool import CoherentPool
     from soc.kernel.dma.iommu_map import Single
-    from soc.kernel.dma.pool import CoherentPool
-    from soc.kernel.dma.ranges import DmaWindows
-    from soc.kernel.dma.swiotlb import Swiotlb
+    from soc.kernel.dma.of.ranges import DmaWindows
+    from soc.kernel.dma.swiotlb.pool import Swiotlb
     from soc.kernel.kernel import Kernel
+    from soc.kernel.mm.cma import CmaArea
 
 
 class Mmio:

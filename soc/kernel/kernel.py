@@ -12,23 +12,23 @@ from errno import ENODEV
 
 from soc.board import Machine
 from soc.devicetree.tree import Node
-from soc.kernel.cma_views import add_cma_views
-from soc.kernel.debugfs import Views
 from soc.kernel.device import Device, Driver
-from soc.kernel.dma.configure import of_dma_configure
-from soc.kernel.dma.default_pool import default_pool, describe
-from soc.kernel.dma.ranges import zone_dma_limit
-from soc.kernel.dma.reserved import ReservedMemory
-from soc.kernel.dma.views import add_swiotlb_views
-from soc.kernel.dma_debug import DmaDebug, add_views
+from soc.kernel.dma.debug import DmaDebug, add_views
+from soc.kernel.dma.of.configure import of_dma_configure
+from soc.kernel.dma.of.ranges import zone_dma_limit
+from soc.kernel.dma.of.reserved import ReservedMemory
+from soc.kernel.dma.swiotlb.default_pool import default_pool, describe
+from soc.kernel.dma.swiotlb.views import add_swiotlb_views
 from soc.kernel.dmaengine import DmaEngines
 from soc.kernel.errors import EPROBE_DEFER, KernelError
-from soc.kernel.file import FileTable
+from soc.kernel.fs.file import FileTable
+from soc.kernel.fs.pseudofs import Views
 from soc.kernel.iommu.groups import IommuGroups
 from soc.kernel.irq import Handler, Interrupts, IrqChip
 from soc.kernel.log import KernelLog
-from soc.kernel.memory import KernelMemory
-from soc.kernel.memory_views import add_memory_views
+from soc.kernel.mm.cma_views import add_cma_views
+from soc.kernel.mm.memory import KernelMemory
+from soc.kernel.mm.memory_views import add_memory_views
 from soc.kernel.parameters import Parameters
 from soc.memory.cache.cache import CpuCache
 from soc.memory.cache.views import CachedView

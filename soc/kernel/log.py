@@ -4,7 +4,7 @@ A warning stands for a WARN of the kernel or for a diagnostic of the model; both
 name what was misused and by whom. Lines look as `dmesg` prints them.
 Source: kernel/printk/printk.c.
 
-Not modelled: log levels beyond three, backtraces, rate limits, the ring's size.
+Not modelled: log levels beyond three, backtraces, the ring's size.
 """
 
 from __future__ import annotations

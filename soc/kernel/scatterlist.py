@@ -4,7 +4,7 @@ The CPU side (`starts`, `lengths`: physical, `orig_nents` entries) never
 changes; the DMA side (`dma_address`, `dma_length`, `nents` entries) is filled
 by dma_map_sgtable for one device and is empty before that. The two sides may
 have different numbers of entries: iterate each with its own count.
-Source: include/linux/scatterlist.h; SEMANTICS 6.1.
+Source: include/linux/scatterlist.h.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from soc.address import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, PhysAddr
 from soc.memory.span import Frames, PageSpan
 
 if TYPE_CHECKING:
-    from soc.kernel.dma.swiotlb import Bounce
+    from soc.kernel.dma.swiotlb.pool import Bounce
 
 Ints = NDArray[np.int64]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from soc.kernel.fdtable import RLIMIT_NOFILE, FdTable
+from soc.kernel.fs.fdtable import RLIMIT_NOFILE, FdTable
 from soc.kernel.log import KernelLog
 
 

@@ -16,9 +16,9 @@ from soc.kernel.device import Device, Driver
 from soc.kernel.dma import dma_map_sgtable, dma_sync_sgtable_for_device, dma_unmap_sgtable
 from soc.kernel.dmaengine import DmaChannel
 from soc.kernel.errors import KernelError
+from soc.kernel.mm.vmap import KernelMapping
 from soc.kernel.scatterlist import DmaDirection, SgTable
 from soc.kernel.task import Task
-from soc.kernel.vmap import KernelMapping
 from soc.memory.span import PageSpan
 
 

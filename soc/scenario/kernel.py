@@ -18,7 +18,6 @@ from soc.errors import BadInput
 from soc.kernel.device import Driver
 from soc.kernel.errors import KernelError
 from soc.kernel.iommu.domain import DomainKind
-from soc.kernel.iommu.stale import StaleWatch
 from soc.kernel.kernel import Kernel
 from soc.kernel.task import Task
 from soc.picture import PictureFormat
@@ -27,6 +26,7 @@ from soc.scenario.outcome import Outcome
 from soc.scenario.pipeline import CameraToDisplay
 from soc.scenario.rig import Rig
 from soc.scenario.spec import KernelRun
+from soc.scenario.stale import StaleWatch
 from soc.verify.evidence import BufferRange, Sharing
 from soc.verify.traffic_window import TrafficWindow
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from devices.smmuv3.hardware.translation import StreamTableConfig
 from devices.smmuv3.spec import EventId, Opcode
-from devices.smmuv3.translation import StreamTableConfig
 from soc.address import PhysAddr
 from tests.devices.translation_bench import (
     BYPASS,

@@ -6,7 +6,7 @@ import pytest
 
 from devices.catalogue import DRIVERS
 from devices.pl011.driver import Pl011Console
-from devices.smmuv3.driver_domain import SmmuDomain
+from devices.smmuv3.driver.domain import SmmuDomain
 from devices.smmuv3.regs import TABLE
 from devices.smmuv3.spec import Command, EventId, EventRecord, FaultClass, Opcode
 from soc.address import Iova

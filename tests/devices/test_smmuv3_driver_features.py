@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from devices.catalogue import DRIVERS, models
-from devices.smmuv3.driver_domain import SmmuDomain
-from devices.smmuv3.driver_features import Feature
+from devices.smmuv3.driver.domain import SmmuDomain
+from devices.smmuv3.driver.features import Feature
 from devices.smmuv3.regs import TABLE
 from devices.smmuv3.spec import Command, Opcode
 from soc.address import Iova

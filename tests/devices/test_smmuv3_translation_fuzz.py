@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devices.smmuv3.fault import StreamFault
+from devices.smmuv3.hardware.fault import StreamFault
+from devices.smmuv3.hardware.translation import StreamTableConfig
 from devices.smmuv3.spec import EventRecord, Opcode
-from devices.smmuv3.translation import StreamTableConfig
 from soc.address import Iova, PhysAddr
 from tests.devices.translation_bench import (
     CONTEXTS,

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import pytest
 
-from devices.smmuv3.fault import StreamFault
+from devices.smmuv3.hardware.fault import StreamFault
+from devices.smmuv3.hardware.translation import StreamTableConfig, Translation
 from devices.smmuv3.spec import Command, EventId, EventRecord, Features
-from devices.smmuv3.translation import StreamTableConfig, Translation
 from soc.address import Iova, PhysAddr
 from soc.bus import Bus
 from soc.memory.dram import Bank, Dram

@@ -6,7 +6,7 @@ from soc.clock import Clock
 from soc.dmabuf.buffer import DmaBuf, DmaBufAttachment, DmaBufOps
 from soc.dmabuf.core import dma_buf_export
 from soc.kernel.errors import KernelError
-from soc.kernel.file import FileTable, Holder
+from soc.kernel.fs.file import FileTable, Holder
 from soc.kernel.log import KernelLog
 from soc.kernel.scatterlist import DmaDirection, SgTable
 from soc.kernel.task import Task

@@ -21,7 +21,7 @@ from soc.dmabuf.core import (
     dma_buf_unmap_attachment,
 )
 from soc.kernel.errors import KernelError
-from soc.kernel.file import FileOperations, Holder
+from soc.kernel.fs.file import FileOperations, Holder
 from soc.kernel.scatterlist import DmaDirection, SgTable
 from soc.kernel.task import Task
 from tests.dmabuf.small_kernel import SIZE, Exporter, SmallDevice, SmallKernel

@@ -11,7 +11,7 @@ from soc.dmabuf.core import dma_buf_fd
 from soc.dmabuf.importer import ImportedBuffer
 from soc.dmabuf.ledger import references
 from soc.kernel.errors import KernelError
-from soc.kernel.file import FileOperations, Holder
+from soc.kernel.fs.file import FileOperations, Holder
 from soc.kernel.scatterlist import DmaDirection, SgTable
 from soc.kernel.task import Task
 from tests.dmabuf.small_kernel import SIZE, Exporter, SmallDevice, SmallKernel

@@ -12,7 +12,7 @@ from soc.dmabuf.core import (
     dma_buf_unmap_attachment,
 )
 from soc.dmabuf.ledger import BufferEntry, MappingEntry, leaked, references
-from soc.kernel.file import FileOperations, Holder
+from soc.kernel.fs.file import FileOperations, Holder
 from soc.kernel.scatterlist import DmaDirection
 from soc.kernel.task import Task
 from tests.dmabuf.small_kernel import SIZE, Exporter, SmallDevice, SmallKernel

@@ -18,7 +18,7 @@ from soc.dmabuf.core import (
 )
 from soc.dmabuf.ledger import leaked
 from soc.kernel.errors import KernelError
-from soc.kernel.file import Holder, UseAfterFree
+from soc.kernel.fs.file import Holder, UseAfterFree
 from soc.kernel.scatterlist import DmaDirection
 from soc.kernel.task import Task
 from tests.dmabuf.small_kernel import Exporter, SmallDevice, SmallKernel

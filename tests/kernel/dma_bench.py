@@ -13,7 +13,7 @@ from soc.board import Machine
 from soc.devicetree.tree import load_board
 from soc.iommu.port import DmaPort
 from soc.kernel.device import Device, Driver
-from soc.kernel.dma.slots import SLOT_SIZE
+from soc.kernel.dma.swiotlb.slots import SLOT_SIZE
 from soc.kernel.kernel import Kernel
 from soc.kernel.scatterlist import DmaDirection, SgTable
 from soc.memory.cache.cache import CpuCache

@@ -9,8 +9,8 @@ import numpy as np
 
 from soc.address import PhysAddr
 from soc.clock import Clock
-from soc.kernel.debugfs import Views
-from soc.kernel.dma_debug import DmaDebug, add_views
+from soc.kernel.dma.debug import DmaDebug, add_views
+from soc.kernel.fs.pseudofs import Views
 from soc.kernel.log import KernelLog
 from soc.kernel.scatterlist import DmaDirection, SgTable
 from soc.memory.dram import Bank, Dram

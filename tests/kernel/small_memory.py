@@ -9,11 +9,11 @@ import numpy as np
 from soc.bus import Bus
 from soc.clock import Clock
 from soc.devicetree.tree import load_board
-from soc.kernel.cma_views import add_cma_views
-from soc.kernel.debugfs import Views
+from soc.kernel.fs.pseudofs import Views
 from soc.kernel.log import KernelLog
-from soc.kernel.memory import KernelMemory
-from soc.kernel.memory_views import add_memory_views
+from soc.kernel.mm.cma_views import add_cma_views
+from soc.kernel.mm.memory import KernelMemory
+from soc.kernel.mm.memory_views import add_memory_views
 from soc.memory.dram import Bank, Dram
 from soc.memory.movable import MovablePages
 from soc.memory.span import Frames

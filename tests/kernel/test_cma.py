@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from soc.clock import SECOND
-from soc.kernel.cma import BadRelease, CmaArea
 from soc.kernel.errors import KernelError
+from soc.kernel.mm.cma import BadRelease, CmaArea
 from tests.kernel.rehearsal import Rehearsal
 from tests.kernel.small_memory import BASE, BOARD, MIB, SmallMemory, frames
 

@@ -12,8 +12,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
-from soc.kernel.cma import BadRelease
 from soc.kernel.errors import KernelError
+from soc.kernel.mm.cma import BadRelease
 from soc.memory.movable import MovablePages
 from soc.memory.pages import BadFree
 from tests.kernel.small_memory import SmallMemory

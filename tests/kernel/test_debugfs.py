@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soc.kernel.debugfs import Views, parse_unsigned
 from soc.kernel.errors import KernelError
+from soc.kernel.fs.pseudofs import Views, parse_unsigned
 
 
 def refused(errno: int, why: str, call) -> None:

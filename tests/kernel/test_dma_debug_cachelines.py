@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soc.address import PhysAddr
-from soc.kernel.dma_debug.cachelines import Cachelines
+from soc.kernel.dma.debug.cachelines import Cachelines
 from soc.memory.dram import Bank, Dram
 from tests.kernel.dma_debug_bench import BOTH, FROM, IOVA, OVERLAP, PAGE, TO, Bench
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from soc.kernel.dma import dma_map_sgtable, dma_unmap_sgtable
-from soc.kernel.dma_debug import DmaDebug
+from soc.kernel.dma.debug import DmaDebug
 from tests.kernel.dma_debug_bench import FROM, OVERLAP, TO
 from tests.kernel.rehearsal import Rehearsal
 

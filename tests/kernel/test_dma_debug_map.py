@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from soc.address import PhysAddr
-from soc.kernel.dma_debug.areas import Areas
+from soc.kernel.dma.debug.areas import Areas
 from soc.memory.dram import Bank, Dram
 from soc.memory.pages import PageAllocator
 from tests.kernel.dma_debug_bench import BOTH, IOVA, NO_MAP, PAGE, TO, Bench

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from time import perf_counter
+import sys
+from collections import Counter
 
 import numpy as np
 from hypothesis import HealthCheck, settings
@@ -134,16 +135,17 @@ TestGoodDrivers.settings = settings(
 )
 
 
-def test_the_cost_of_a_buffer_of_8_mib_behind_an_iommu():
-    """2048 scattered pages, one segment: no Python for each page, which alone takes longer than this."""
+def test_a_large_buffer_takes_no_python_for_each_page():
+    """2048 scattered pages behind an IOMMU, one segment: far fewer calls than pages."""
     bench = Bench()
     sgt = bench.scattered(2048, iova=0x1000_0000)
-    best = 1.0
-    for _ in range(200):
-        start = perf_counter()
+    calls = Counter()
+    sys.setprofile(lambda frame, event, argument: calls.update([event]))
+    try:
         bench.debug.map_sg(bench.camera, sgt, BOTH)
         bench.debug.unmap_sg(bench.camera, sgt, BOTH)
-        best = min(best, perf_counter() - start)
+    finally:
+        sys.setprofile(None)
     bench.close()
     assert bench.log.entries == []
-    assert best < 250e-6, f"{best * 1e6:.1f} us"
+    assert 0 < calls["call"] + calls["c_call"] < 1000

@@ -31,7 +31,7 @@ from soc.kernel.dma import (
     dma_unmap_sgtable,
     dma_unmap_single,
 )
-from soc.kernel.dma_debug import DmaDebug
+from soc.kernel.dma.debug import DmaDebug
 from soc.kernel.errors import KernelError
 from tests.kernel.dma_bench import BOTH, FROM, PAGE, TO, DmaBoard
 

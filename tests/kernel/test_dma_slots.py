@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from soc.kernel.dma.slots import LONGEST, SEGMENT_SLOTS, SLOT_SIZE, Slots
+from soc.kernel.dma.swiotlb.slots import LONGEST, SEGMENT_SLOTS, SLOT_SIZE, Slots
 
 
 def test_the_numbers():

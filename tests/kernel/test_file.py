@@ -7,7 +7,7 @@ import os
 import pytest
 
 from soc.clock import Clock
-from soc.kernel.file import File, FileOperations, FileTable, Holder, UseAfterFree
+from soc.kernel.fs.file import File, FileOperations, FileTable, Holder, UseAfterFree
 from soc.kernel.log import KernelLog
 
 DRIVER = Holder("kernel", "vgem")

@@ -10,8 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from soc.clock import Clock
 from soc.kernel.errors import KernelError
-from soc.kernel.fdtable import FdTable
-from soc.kernel.file import File, FileOperations, FileTable, Holder, UseAfterFree
+from soc.kernel.fs.fdtable import FdTable
+from soc.kernel.fs.file import File, FileOperations, FileTable, Holder, UseAfterFree
 from soc.kernel.log import KernelLog
 from soc.kernel.task import Task
 

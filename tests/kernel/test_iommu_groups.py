@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from devices.smmuv3.driver_domain import SmmuDomain
+from devices.smmuv3.driver.domain import SmmuDomain
 from soc.address import Iova
 from soc.errors import BadInput
 from soc.iommu.port import DmaAbort
 from soc.kernel.dma import dma_map_sgtable, dma_unmap_sgtable
 from soc.kernel.errors import KernelError
 from soc.kernel.iommu.domain import DomainKind
-from soc.kernel.iommu.stale import StaleWatch
 from soc.kernel.scatterlist import DmaDirection
+from soc.scenario.stale import StaleWatch
 from tests.kernel.rehearsal import CAMERA, DISPLAY, PAGE, Rehearsal
 
 TO, BOTH = DmaDirection.TO_DEVICE, DmaDirection.BIDIRECTIONAL

@@ -15,8 +15,8 @@ from soc.kernel.dma import (
     dma_unmap_sgtable,
 )
 from soc.kernel.errors import KernelError
+from soc.kernel.mm.vmap import KernelMapping
 from soc.kernel.scatterlist import DmaDirection, SgTable
-from soc.kernel.vmap import KernelMapping
 from soc.memory.cache.incoherence import Kind
 from tests.kernel.dma_bench import DmaBoard
 

@@ -145,24 +145,3 @@ class ContextDescriptor(Structure):
         )
 
     # --- common shapes ---------------------------------------------------------
-
-    @classmethod
-    def with_table(cls, ttb0: PhysAddr, t0sz: int, asid: int, mair: int, tg0: int = 0) -> ContextDescriptor:
-        """A tree in the low range: cacheable walks, 40 bits out, faults recorded and aborted."""
-        return cls(
-            t0sz=t0sz,
-            tg0=tg0,
-            ir0=1,
-            or0=1,
-            sh0=3,
-            epd1=True,
-            valid=True,
-            ips=2,
-            aa64=True,
-            record=True,
-            abort=True,
-            aset=True,
-            asid=asid,
-            ttb0=ttb0,
-            mair=mair,
-        )

@@ -232,20 +232,3 @@ class StreamTableEntry(Structure):
         )
 
     # --- common shapes ---------------------------------------------------------
-
-    @classmethod
-    def with_context(
-        cls, context: PhysAddr, cd_max: int = 0, s1_fmt: int = S1Format.LINEAR
-    ) -> StreamTableEntry:
-        """Stage 1 through the context descriptor(s) at `context`, fetched as write-back inner shareable."""
-        return cls(
-            valid=True,
-            config=SteConfig.STAGE1,
-            s1_fmt=s1_fmt,
-            s1_context_ptr=context,
-            s1_cd_max=cd_max,
-            s1_cir=1,
-            s1_cor=1,
-            s1_csh=3,
-            sh_cfg=1,
-        )

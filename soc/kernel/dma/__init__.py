@@ -1,4 +1,4 @@
-"""The DMA API of the kernel. Source: Documentation/core-api/dma-api.rst; SEMANTICS 5.2, 5.3, 6."""
+"""The DMA API of the kernel. Source: Documentation/core-api/dma-api.rst."""
 
 from soc.kernel.dma.attrs import DMA_MAPPING_ERROR, DmaAttrs, MemoryType
 from soc.kernel.dma.coherent import (
@@ -44,7 +44,7 @@ from soc.kernel.dma.noncontiguous import (
     dma_mmap_noncontiguous,
     dma_vmap_noncontiguous,
 )
-from soc.kernel.dma.reserved import (
+from soc.kernel.dma.of.reserved import (
     of_reserved_mem_device_init,
     of_reserved_mem_device_init_by_idx,
     of_reserved_mem_device_init_by_name,

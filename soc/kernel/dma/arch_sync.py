@@ -7,7 +7,7 @@ BIDIRECTIONAL clean                  invalidate
 
 FROM_DEVICE is cleaned too, so that no dirty line is written back over the
 device's data later; invalidation drops what was speculated in meanwhile.
-Source: arch/arm64/mm/dma-mapping.c; SEMANTICS 6.2.
+Source: arch/arm64/mm/dma-mapping.c.
 """
 
 from __future__ import annotations

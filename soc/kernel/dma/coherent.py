@@ -3,7 +3,7 @@
 A device that does not see the caches gets memory that the CPU maps uncached,
 while the kernel's own cached alias of those pages stays: who writes through
 that one corrupts what the device wrote.
-Source: kernel/dma/{mapping,direct,coherent,remap}.c, iommu_dma_alloc; SEMANTICS 5.2, 6.1.
+Source: kernel/dma/{mapping,direct,coherent,remap}.c, iommu_dma_alloc.
 
 Not modelled: atomic allocations and their pools, GFP flags, kernel virtual
 addresses (the object returned stands for the pointer).
@@ -23,8 +23,8 @@ from soc.kernel.dma.attrs import DmaAttrs, MemoryType
 from soc.kernel.dma.limits import to_bus
 from soc.kernel.dma.source import Pages, clear, contiguous, scattered
 from soc.kernel.errors import KernelError
+from soc.kernel.mm.vmap import KernelMapping
 from soc.kernel.scatterlist import DmaDirection, SgTable
-from soc.kernel.vmap import KernelMapping
 from soc.memory.span import Bytes, Frames
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 A bus address is the physical one, moved by dma-ranges. What lies beyond the
 device's mask or bus limit, or must not be touched directly, bounces if there
 is a pool; without one the mapping fails.
-Source: kernel/dma/{direct.c,direct.h}; SEMANTICS 6.3.
+Source: kernel/dma/{direct.c,direct.h}.
 
 Not modelled: peer-to-peer memory (PCI), memory encryption.
 """
@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from soc.address import PhysAddr
 from soc.kernel.dma.arch_sync import arch_sync_dma_for_cpu, arch_sync_dma_for_device, needs_maintenance
 from soc.kernel.dma.attrs import DMA_MAPPING_ERROR, DmaAttrs
-from soc.kernel.dma.kmalloc import kmalloc_needs_bounce
 from soc.kernel.dma.limits import capable, to_bus, to_physical
-from soc.kernel.dma.swiotlb import Bounce, Swiotlb
+from soc.kernel.dma.swiotlb.kmalloc import kmalloc_needs_bounce
+from soc.kernel.dma.swiotlb.pool import Bounce, Swiotlb
 from soc.kernel.errors import KernelError
 from soc.kernel.scatterlist import DmaDirection, Ints, SgTable
 from soc.memory.span import PageSpan

@@ -4,7 +4,7 @@ Whole granules are mapped; a mapping that begins inside one keeps its offset.
 dma-ranges does not move IOVAs, it only limits them. Memory that shares cache
 lines with its neighbours bounces as without an IOMMU, so that the device does
 not reach what lies around it.
-Source: drivers/iommu/dma-iommu.c; SEMANTICS 5.3, 6.4.
+Source: drivers/iommu/dma-iommu.c.
 
 Not modelled: untrusted (PCI) devices, whose partial granules bounce too; a bus
 limit that is no power of two is rounded down to one.
@@ -21,10 +21,10 @@ import numpy as np
 from soc.address import PAGE_SHIFT, Iova, PhysAddr
 from soc.kernel.dma.arch_sync import arch_sync_dma_for_cpu, arch_sync_dma_for_device, needs_maintenance
 from soc.kernel.dma.attrs import DMA_MAPPING_ERROR, DmaAttrs
-from soc.kernel.dma.kmalloc import kmalloc_needs_bounce
 from soc.kernel.dma.limits import iova_bits
 from soc.kernel.dma.segments import layout, segments
-from soc.kernel.dma.swiotlb import Bounce, Swiotlb
+from soc.kernel.dma.swiotlb.kmalloc import kmalloc_needs_bounce
+from soc.kernel.dma.swiotlb.pool import Bounce, Swiotlb
 from soc.kernel.errors import KernelError
 from soc.kernel.iommu.domain import IommuDomain
 from soc.kernel.iommu.io_pgtable import Prot

@@ -1,7 +1,7 @@
 """What a device can address, and how large and how aligned its segments may be.
 
 Masks are given as their number of bits: 32 stands for DMA_BIT_MASK(32).
-Source: kernel/dma/{mapping,direct}.c, include/linux/dma-mapping.h; SEMANTICS 5.3, 6.1.
+Source: kernel/dma/{mapping,direct}.c, include/linux/dma-mapping.h.
 
 Not modelled: devices without dma_parms (every platform device has them, so
 setting a segment limit never fails).

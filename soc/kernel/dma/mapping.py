@@ -3,7 +3,7 @@
 After a map the memory is the device's until it is unmapped or synced. Through
 the IOMMU when the device has a domain that translates, else directly.
 Memory is given by physical address.
-Source: kernel/dma/mapping.c, Documentation/core-api/dma-api.rst; SEMANTICS 6.1.
+Source: kernel/dma/mapping.c, Documentation/core-api/dma-api.rst.
 
 Not modelled: peer-to-peer memory between PCI devices; what is not DRAM in a
 table is refused as such memory is where there is no way for it.

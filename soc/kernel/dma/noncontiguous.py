@@ -2,7 +2,7 @@
 
 Behind an IOMMU the pages come from anywhere and the device sees one segment;
 without one they are one physical run.
-Source: dma_alloc_noncontiguous and its kin, kernel/dma/mapping.c; SEMANTICS 6.1.
+Source: dma_alloc_noncontiguous and its kin, kernel/dma/mapping.c.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from soc.kernel.dma.attrs import DmaAttrs
 from soc.kernel.dma.limits import to_bus
 from soc.kernel.dma.source import clear, contiguous, scattered
 from soc.kernel.errors import KernelError
+from soc.kernel.mm.vmap import KernelMapping
 from soc.kernel.scatterlist import DmaDirection, SgTable
-from soc.kernel.vmap import KernelMapping
 from soc.memory.span import Frames
 
 

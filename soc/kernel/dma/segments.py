@@ -2,7 +2,7 @@
 
 Neighbouring entries are joined as long as the segment stays within what the
 device takes; no entry is ever split.
-Source: iommu_dma_map_sg and __finalise_sg of drivers/iommu/dma-iommu.c; SEMANTICS 6.4.
+Source: iommu_dma_map_sg and __finalise_sg of drivers/iommu/dma-iommu.c.
 """
 
 from __future__ import annotations

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from soc.address import PAGE_SHIFT, PhysAddr
-from soc.kernel.cma import CmaArea
 from soc.kernel.dma.attrs import DmaAttrs
+from soc.kernel.dma.coherent_pool import block_pages
 from soc.kernel.dma.limits import capable, highest, to_bus
-from soc.kernel.dma.pool import block_pages
 from soc.kernel.errors import KernelError
+from soc.kernel.mm.cma import CmaArea
 from soc.memory.span import Frames, PageSpan
 
 if TYPE_CHECKING:

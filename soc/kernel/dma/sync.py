@@ -3,7 +3,7 @@
 Between a map and its unmap the CPU may touch the memory only after
 sync_for_cpu, and the device only after sync_for_device. A table is always
 synced as a whole, a single mapping also in part.
-Source: kernel/dma/mapping.c; SEMANTICS 6.2, 6.3.
+Source: kernel/dma/mapping.c.
 """
 
 from __future__ import annotations

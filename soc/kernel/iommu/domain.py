@@ -4,7 +4,7 @@ A DMA domain gives out IOVAs and maps them. Strict: `unmap` returns when the
 IOTLB has forgotten the range. Lazy (iommu.strict=0): the range waits in a flush
 queue first, and a device that uses it meanwhile reaches the old pages. An
 identity domain (iommu.passthrough=1) maps nothing: devices see physical addresses.
-Source: drivers/iommu/{iommu,dma-iommu}.c; SEMANTICS 6.4.
+Source: drivers/iommu/{iommu,dma-iommu}.c.
 
 Not modelled: nested and unmanaged domains, dirty tracking, PCI aliases.
 """

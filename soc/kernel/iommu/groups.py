@@ -2,7 +2,7 @@
 
 Devices that present the same stream id to one IOMMU form a group and share its
 domain, so a mapping made for one is seen by the other.
-Source: drivers/iommu/{iommu,of_iommu}.c; SEMANTICS 5.3. Like the SMMUv2 driver of
+Source: drivers/iommu/{iommu,of_iommu}.c. Like the SMMUv2 driver of
 Linux; its SMMUv3 driver refuses the second of two platform devices with one stream.
 
 Not modelled: iommu-map (the tree reader has no buses that need it), ACPI,

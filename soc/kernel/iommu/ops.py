@@ -31,7 +31,7 @@ class IommuOps(Protocol):
         ...
 
     def domain_free(self, domain: IommuDomain) -> None:
-        """The domain is no longer used: its tables go back."""
+        """The domain is no longer used: its identifiers may be given to another."""
         ...
 
     def attach_domain(

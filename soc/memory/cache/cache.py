@@ -10,7 +10,7 @@ such sharing pays for no second copy. Each line of a split page is
     stale   a device wrote DRAM since the CPU filled the line: the CPU's view is older
 
 A line that software leaves dirty or stale when it may not meets the adversary.
-Source: Arm ARM (DDI 0487) B2.4 and D7.5; SEMANTICS 6.2.
+Source: Arm ARM (DDI 0487) B2.4 and D7.5.
 
 Not modelled: capacity, levels and inclusion (a cache that is large enough to
 hold every line is the worst case), timing, several cores' caches, instruction
@@ -159,11 +159,6 @@ class CpuCache:
         if (lost := np.where(self._device.known(index), dropped, np.uint64(0))).any():
             self._report(Kind.LOST_CPU_WRITE, span.frames, lost)
         self._refill(span.frames, dropped | (self._stale[index] & touched(span)))
-
-    def clean_invalidate(self, span: PageSpan) -> None:
-        """DC CIVAC over `span`."""
-        self.clean(span)
-        self.invalidate(span)
 
     def clean_all(self) -> None:
         """A complete loop of DC CSW: every dirty line is written back."""

@@ -73,11 +73,6 @@ def copy_lines(source: Dram, target: Dram, frames: Frames, masks: Masks) -> None
         there.bytes.view(_BYTES)[numbers] = here.bytes.view(_BYTES)[numbers]
 
 
-def addresses(frames: Frames, masks: Masks) -> list[PhysAddr]:
-    """Where the lines of `masks` lie, in the order of `frames`."""
-    return [PhysAddr(number << LINE_SHIFT) for number in _numbers(frames, masks).tolist()]
-
-
 def first_address(frames: Frames, masks: Masks) -> PhysAddr:
     """The first line of `masks`, of which there must be one."""
     page = int(np.flatnonzero(masks)[0])

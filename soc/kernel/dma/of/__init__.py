@@ -1,0 +1,1 @@
+"""What the device tree says of a device's DMA."""

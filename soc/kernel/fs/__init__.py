@@ -1,0 +1,1 @@
+"""Files with a ledger, tables of descriptors, and the files of debugfs, procfs and sysfs."""
