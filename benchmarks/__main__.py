@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import cpu, dma, memory, scenario
+from benchmarks import camera, cpu, dma, scenario
 from benchmarks.row import Row
 
 ROOT = Path(__file__).parent.parent
@@ -17,8 +17,8 @@ BOARD = ROOT / "configs/boards/rehearsal.yaml"
 SCENARIO = ROOT / "configs/scenarios/camera-to-display.yaml"
 
 PARTS: tuple[Callable[[], list[Row]], ...] = (
+    lambda: camera.rows(BOARD),
     lambda: dma.rows(BOARD),
-    lambda: memory.rows(BOARD),
     cpu.rows,
     lambda: scenario.rows(SCENARIO),
 )
@@ -48,7 +48,7 @@ def table(rows: list[Row]) -> str:
 def growth() -> str:
     """Writes to scattered pages by size: a line for each, rates in GB/s."""
     lines = ["   MiB   copyto     warm     cold   warm/copyto  cold/copyto  (GB/s)"]
-    for mebibytes, copy, warm, cold in memory.sizes(BOARD):
+    for mebibytes, copy, warm, cold in dma.sizes(BOARD):
         rates = f"{copy:8.1f} {warm:8.1f} {cold:8.1f}"
         lines.append(f"{mebibytes:6} {rates} {warm / copy:13.2f} {cold / copy:12.2f}")
     return "\n".join(lines)

@@ -14,6 +14,7 @@ from soc.board import Machine
 from soc.device import Model, Slot
 from soc.devicetree.tree import load_board
 from soc.errors import BadInput
+from soc.iommu.port import DmaAbort
 from soc.irq import IrqLine
 from soc.memory.cache.cache import CpuCache
 from soc.memory.cache.views import DramView
@@ -347,3 +348,17 @@ def test_the_cpu_goes_on_seeing_its_line(build):
     data = np.full(64, 7, dtype=np.uint8)
     machine.bus.master("a@1000").write_span(PageSpan.linear(0x8000_0000, 64), data)
     assert not machine.dram.view(0x8000_0000, 64).any()
+
+
+def test_a_port_without_an_iommu_follows_the_dma_ranges_above_it(build):
+    machine = build(
+        "dma-ranges: [[0x0, 0x80000000, 64K]]\n"
+        "a@1000: {compatible: test,mover, reg: [[0x1000, 16]]}\n"
+        "m: &mmu {compatible: test,iommu, '#iommu-cells': 1}\n"
+        'b@2000: {compatible: test,mover, reg: [[0x2000, 16]], iommus: [["&mmu", 0]]}'
+    )
+    ports = {path.rsplit("/", 1)[1]: machine._slots[path].dma for path in machine.models}
+    assert ports["a@1000"].span(0x1234, 4, write=False).address == 0x8000_1234
+    with pytest.raises(DmaAbort, match="no dma-ranges window leads there"):
+        ports["a@1000"].span(0x8000_1234, 4, write=False)
+    assert ports["b@2000"].span(0x1234, 4, write=False).address == 0x1234

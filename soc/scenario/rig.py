@@ -26,6 +26,7 @@ from soc.devicetree.reserved import ReservedRegion
 from soc.devicetree.tree import Node, Tree, load_board
 from soc.errors import BadInput, Where
 from soc.frames import FrameRecord
+from soc.memory.cache.adversary import Adversary
 from soc.memory.span import Frames
 from soc.scenario.spec import Scenario
 from soc.verify.result import Fault
@@ -50,7 +51,8 @@ class Rig:
 
     def __init__(self, scenario: Scenario, progress: Progress) -> None:
         self.scenario = scenario
-        self.machine = Machine(self._board(), models())
+        adversary = Adversary(scenario.caches.seed, scenario.caches.percent / 100)
+        self.machine = Machine(self._board(), models(), adversary)
         self.camera = self._engine("source", Camera)
         self.display = self._engine("sink", Lcdif)
         self._check_format()

@@ -10,6 +10,8 @@
     kernel: {heap: fb_pool, buffers: 3, bugs: [display-unmaps-at-flip]}
 or, instead of `kernel`, software that runs on the CPU:
     firmware: {image: ../../firmware/camera_to_display.elf, arguments: [1920, 1080, 120, 0], buffers: fb_pool}
+and, if not every cache line shall meet the worst case:
+    caches: {seed: 7, percent: 5}
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ T = TypeVar("T")
 MAX_FRAMES = 1_000_000
 MAX_BUFFERS = 32
 MAX_SECONDS = 86_400
+MAX_SEED = (1 << 32) - 1
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,14 @@ class FirmwareRun:
 
 
 @dataclass(frozen=True)
+class Caches:
+    """How many cache lines, in `percent`, meet the worst case, drawn from `seed`."""
+
+    seed: int = 0
+    percent: int = 100
+
+
+@dataclass(frozen=True)
 class Scenario:
     """One run. `time_limit` in ns of virtual time."""
 
@@ -71,6 +82,7 @@ class Scenario:
     frames: int
     time_limit: int
     software: KernelRun | FirmwareRun
+    caches: Caches
     where: dict[str, Where]
 
     @property
@@ -87,7 +99,7 @@ def load_scenario(path: Path, bugs: tuple[str, ...]) -> Scenario:
     top = _Section(
         raw,
         ("description", "board", "source", "sink", "frames", "time-limit"),
-        ("picture", "kernel", "firmware"),
+        ("picture", "kernel", "firmware", "caches"),
     )
     picture = top.child("picture")
     if picture is None:
@@ -108,8 +120,17 @@ def load_scenario(path: Path, bugs: tuple[str, ...]) -> Scenario:
         frames=top.number("frames", 1, MAX_FRAMES),
         time_limit=top.number("time-limit", 1, MAX_SECONDS, 60) * 1_000_000_000,
         software=_software(path, top, bugs),
+        caches=_caches(top),
         where={name: prop.where for name, prop in raw.properties.items()} | {"picture": picture.where},
     )
+
+
+def _caches(top: _Section) -> Caches:
+    caches = top.child("caches")
+    if caches is None:
+        return Caches()
+    section = _Section(caches, ("seed", "percent"))
+    return Caches(section.number("seed", 0, MAX_SEED, 0), section.number("percent", 1, 100, 100))
 
 
 def _software(path: Path, top: _Section, bugs: tuple[str, ...]) -> KernelRun | FirmwareRun:

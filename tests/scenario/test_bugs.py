@@ -193,3 +193,12 @@ def test_lazy_invalidation_hides_the_fault_but_not_the_use(
         reason for reason in lazy.reasons if reason.startswith("use after unmap: stream 0x10: read at")
     )
     assert "through a stale translation of 32e00000.lcdif's mapping of dma-buf" in told
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_with_few_lines_in_the_worst_case_the_cursor_still_fails(seed: int, tmp_path: Path) -> None:
+    software = "{heap: shared_pool, buffers: 3, bugs: [display-draws-cursor]}"
+    changes = {"kernel": software, "caches": f"{{seed: {seed}, percent: 2}}"}
+    results = [run(tmp_path, **changes).result for _ in range(2)]
+    assert results[0].reasons == results[1].reasons
+    assert {check.name: check.held for check in results[0].checks}["caches"] is False
