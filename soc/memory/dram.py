@@ -12,7 +12,6 @@ from __future__ import annotations
 import mmap
 import os
 from typing import Protocol
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ from soc.memory.rows import Rows
 from soc.memory.scratch import Scratch
 from soc.memory.span import Bytes, Frames, PageSpan
 from soc.memory.window import Windows
+from soc.memory.window_cache import WindowCache
 
 PAGE = np.dtype(f"V{PAGE_SIZE}")
 """A page as one element: numpy moves it with one memcpy instead of element by element."""
@@ -45,10 +45,6 @@ class Memory(Protocol):
     def peek(self, span: PageSpan) -> Bytes:
         """The bytes for a debugger: reading them has no effect."""
         ...
-
-
-USES_BEFORE_WINDOW = 3
-"""A scattered span gets a window of its own when it is moved for the third time."""
 
 
 class Bank:
@@ -93,9 +89,8 @@ class Dram:
 
     def __init__(self, banks: list[Bank]) -> None:
         self.banks = sorted(banks, key=lambda bank: bank.base)
-        self._windows: WeakKeyDictionary[PageSpan, Bytes | None] = WeakKeyDictionary()
+        self._windows = WindowCache(self._open_window)
         self._scratch = Scratch(PAGE)
-        self._uses: WeakKeyDictionary[PageSpan, int] = WeakKeyDictionary()
 
     def bank(self, address: int, size: int = 1) -> Bank | None:
         """The bank that holds all of [address, address + size), or None."""
@@ -158,7 +153,7 @@ class Dram:
 
     def holds(self, span: PageSpan) -> bool:
         """Whether all of `span` is DRAM."""
-        if self._in_a_row(span) is not None or self._windows.get(span) is not None:
+        if self._in_a_row(span) is not None or self._windows.has(span):
             return True
         low, high = int(span.frames.min()), int(span.frames.max())
         if self.bank(low << PAGE_SHIFT, (high - low + 1) << PAGE_SHIFT):
@@ -169,7 +164,7 @@ class Dram:
         """The bytes of `span` themselves where this process sees them side by side; None otherwise."""
         if (row := self._in_a_row(span)) is not None:
             return row
-        window = self._window(span)
+        window = self._windows.find(span)
         return None if window is None else window[span.offset : span.offset + span.size]
 
     def _in_a_row(self, span: PageSpan) -> Bytes | None:
@@ -180,20 +175,13 @@ class Dram:
         start = span.address - bank.base
         return bank.bytes[start : start + span.size]
 
-    def _window(self, span: PageSpan) -> Bytes | None:
-        """A contiguous window on a span that has proved to be used again; None otherwise."""
-        if span in self._windows:
-            return self._windows[span]
-        uses = self._uses[span] = self._uses.get(span, 0) + 1
-        if uses < USES_BEFORE_WINDOW:
+    def _open_window(self, frames: Frames) -> Bytes | None:
+        """Whole pages of one bank side by side. None if the host or the limit on mappings refuses."""
+        bank = self.bank(int(frames.min()) << PAGE_SHIFT)
+        if bank is None or not bank.contains(int(frames.max()) << PAGE_SHIFT):
             return None
-        window = None
-        bank = self.bank(int(span.frames.min()) << PAGE_SHIFT)
-        if bank is not None and bank.contains(int(span.frames.max()) << PAGE_SHIFT):
-            runs = span.whole_pages().segments()
-            window = bank.windows.open([(start - bank.base, size) for start, size in runs])
-        self._windows[span] = window
-        return window
+        runs = PageSpan(frames, 0, len(frames) << PAGE_SHIFT, contiguous=False).segments()
+        return bank.windows.open([(start - bank.base, size) for start, size in runs])
 
     def index(self, frames: Frames) -> Frames:
         """Where `frames`, all DRAM, stand in an array of one element per page of all banks in order."""

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from soc.address import PAGE_SIZE, PhysAddr
 from soc.memory import window as module
-from soc.memory.dram import USES_BEFORE_WINDOW, Bank, Dram, PageSpan
+from soc.memory.dram import Bank, Dram, PageSpan
 from soc.memory.window import Windows
+from soc.memory.window_cache import IDLE, USES_BEFORE_WINDOW
 
 BASE = PhysAddr(0x8000_0000)
 PAGES = 64
@@ -91,3 +92,37 @@ def test_without_room_for_windows_transfers_still_move_the_right_bytes(
         data = np.full(span.size, turn + 1, dtype=np.uint8)
         dram.write(span, data)
         assert np.array_equal(dram.read(span), data)
+
+
+def test_another_span_of_the_same_pages_finds_the_window() -> None:
+    """A translation that was invalidated and made again is a new span."""
+    dram = Dram([bank()])
+    frames = np.array([5, 3, 9]) + dram.banks[0].first_frame
+    for _ in range(USES_BEFORE_WINDOW):
+        dram.read(PageSpan.of(frames.copy(), 0, 3 * PAGE_SIZE))
+    seen = dram.read(PageSpan.of(frames.copy(), 10, 2 * PAGE_SIZE))
+    dram.banks[0].pages[3, 17] ^= 0xFF
+    assert seen[PAGE_SIZE + 7] == dram.banks[0].pages[3, 17]
+    other = dram.read(PageSpan.of(frames[::-1].copy(), 0, 3 * PAGE_SIZE))
+    assert np.array_equal(other[:PAGE_SIZE], dram.banks[0].pages[9])
+
+
+def test_idle_windows_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_RUNS", 2)
+    dram = Dram([bank()])
+    first_frame = dram.banks[0].first_frame
+    old, new = (PageSpan.of(np.array(pages) + first_frame, 0, 2 * PAGE_SIZE) for pages in ([5, 3], [9, 7]))
+    for _ in range(USES_BEFORE_WINDOW):
+        dram.read(old)
+    for _ in range(USES_BEFORE_WINDOW):
+        dram.read(new)
+    assert (dram._windows.has(old), dram._windows.has(new)) == (True, False), (
+        "the old one was in use just now"
+    )
+    other = PageSpan.of(np.array([20, 11]) + first_frame, 0, 2 * PAGE_SIZE)
+    for _ in range(IDLE):
+        dram.read(new)
+    for _ in range(USES_BEFORE_WINDOW):
+        dram.read(other)
+    assert (dram._windows.has(old), dram._windows.has(other)) == (False, True)
+    assert np.array_equal(dram.read(old)[:PAGE_SIZE], dram.banks[0].pages[5])
