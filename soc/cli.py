@@ -23,13 +23,13 @@ from soc.devicetree.report import board_report
 from soc.devicetree.tree import load_board
 from soc.errors import BadInput, SocError
 from soc.guest import CORE_MODELS
-from soc.interrupt import Interrupts
 from soc.regdoc import markdown
 from soc.report.summary import summary
 from soc.report.write import check_writable, write_report
 from soc.scenario.bugs import BUGS
 from soc.scenario.run import run_scenario
 from soc.scenario.spec import load_scenario
+from soc.sigint import Interrupts
 
 HELD, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 

@@ -42,10 +42,6 @@ class PageSpan:
         """Physical address of the first byte."""
         return PhysAddr((int(self.frames[0]) << PAGE_SHIFT) + self.offset)
 
-    def whole_pages(self) -> PageSpan:
-        """The same pages without a partial first or last one."""
-        return PageSpan(self.frames, 0, len(self.frames) << PAGE_SHIFT, self.contiguous)
-
     def segments(self) -> list[tuple[PhysAddr, int]]:
         """The span as (physical address, bytes), neighbours coalesced; none without pages."""
         if not len(self.frames):

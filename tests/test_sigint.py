@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from soc.interrupt import Interrupts
+from soc.sigint import Interrupts
 from tests.scenario.writing import load, run_scenario
 
 
