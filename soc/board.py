@@ -22,7 +22,7 @@ from soc.iommu.route import DmaRoute
 from soc.irq import IrqLine
 from soc.memory.cache.adversary import Adversary
 from soc.memory.cache.cache import CpuCache
-from soc.memory.cache.views import DramView
+from soc.memory.cache.views import DramView, SnoopingView
 from soc.memory.dram import Bank, Dram
 from soc.processor import Processor, StopReason
 
@@ -30,6 +30,10 @@ C = TypeVar("C", bound=CpuCache)
 
 Catalogue = Mapping[str, type[Model]]
 """Hardware models by compatible string."""
+
+
+MOST_DRAM = 64 << 30
+"""Bytes: the books of pages and lines take about 60 MiB of the host for each GiB."""
 
 
 class Machine:
@@ -42,6 +46,9 @@ class Machine:
     def __init__(self, tree: Tree, catalogue: Catalogue, adversary: Adversary | None = None) -> None:
         if not tree.memory:
             raise BadInput("the board has no memory node, so nothing can run on it", tree.root.where)
+        if (total := sum(memory.size for memory in tree.memory)) > MOST_DRAM:
+            problem = f"the board has {human_size(total)} of DRAM, a machine can have {human_size(MOST_DRAM)}"
+            raise BadInput(problem, tree.memory[0].node.where)
         self.tree = tree
         self.clock = Clock()
         self.dram = Dram([_bank(memory) for memory in tree.memory])
@@ -53,6 +60,7 @@ class Machine:
         self.interrupted: Callable[[], bool] = lambda: False
         self.cache: CpuCache | None = None
         self._adversary = adversary
+        self._coherent: list[Master] = []
         self._incoherent: list[Master] = []
         self._processor: Processor | None = None
         nodes = [node for node in tree.walk() if node.enabled and node.match(catalogue) is not None]
@@ -80,6 +88,8 @@ class Machine:
         cache = kind(self.dram, lambda: self.clock.now, self._adversary, never_cached)
         for master in self._incoherent:
             master.memory = DramView(cache, master.name)
+        for master in self._coherent:
+            master.memory = SnoopingView(cache, master.name)
         self.cache = cache
         return cache
 
@@ -144,8 +154,8 @@ class Machine:
                 self.bus.attach(Window(PhysAddr(reg.address), reg.size, target, node.name))
             except ValueError as error:
                 raise BadInput(f"{node.path}: {error}", node.where) from error
-        if model.dma and not node.dma_coherent:
-            self._incoherent.append(master)
+        if model.dma:
+            (self._coherent if node.dma_coherent else self._incoherent).append(master)
         self.models[node.path] = model
 
     def _master_name(self, node: Node) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from errno import ENOMEM
 from pathlib import Path
 from textwrap import dedent
 from typing import ClassVar
@@ -17,8 +18,7 @@ from soc.errors import BadInput
 from soc.iommu.port import DmaAbort
 from soc.irq import IrqLine
 from soc.memory.cache.cache import CpuCache
-from soc.memory.cache.views import DramView
-from soc.memory.dram import Dram
+from soc.memory.cache.views import DramView, SnoopingView
 from soc.memory.rows import Rows
 from soc.memory.span import PageSpan
 from soc.processor import StopReason
@@ -231,13 +231,17 @@ def test_two_models_cannot_answer_at_one_address(build):
     assert complaint(build, text) == "13: /soc/a@1000/b@1010: b@1010 overlaps a@1000"
 
 
-def test_memory_that_no_host_has(tmp_path):
+def test_memory_that_the_host_does_not_give(tmp_path, monkeypatch):
+    def refuse(descriptor: int, size: int) -> None:
+        raise OSError(ENOMEM, "Cannot allocate memory")
+
     file = tmp_path / "board.yaml"
-    file.write_text(BOARD.replace("64K", "200000G"), encoding="utf-8")
+    file.write_text(BOARD.replace("64K", "2G"), encoding="utf-8")
+    monkeypatch.setattr("os.ftruncate", refuse)
     with pytest.raises(BadInput) as caught:
         Machine(load_board(file), {})
     assert str(caught.value) == (
-        f"{file}:3: /memory@80000000: this host cannot give 200000 GiB of DRAM: Cannot allocate memory"
+        f"{file}:3: /memory@80000000: this host cannot give 2 GiB of DRAM: Cannot allocate memory"
     )
 
 
@@ -329,7 +333,7 @@ def test_the_rehearsal_board():
             "dma-coherent: true\n"
             "a@1000: {compatible: test,mover, reg: [[0x1000, 16]], dma-noncoherent: true}\n"
             "b@2000: {compatible: test,mover, reg: [[0x2000, 16]]}",
-            {"a@1000": DramView, "b@2000": Dram},
+            {"a@1000": DramView, "b@2000": SnoopingView},
         ),
     ],
 )
@@ -362,3 +366,11 @@ def test_a_port_without_an_iommu_follows_the_dma_ranges_above_it(build):
     with pytest.raises(DmaAbort, match="no dma-ranges window leads there"):
         ports["a@1000"].span(0x8000_1234, 4, write=False)
     assert ports["b@2000"].span(0x1234, 4, write=False).address == 0x1234
+
+
+def test_more_dram_than_this_host_could_keep_books_of_is_refused(tmp_path):
+    file = tmp_path / "board.yaml"
+    file.write_text(BOARD.replace("64K", "512G"), encoding="utf-8")
+    with pytest.raises(BadInput) as caught:
+        Machine(load_board(file), CATALOGUE)
+    assert str(caught.value) == (f"{file}:3: the board has 512 GiB of DRAM, a machine can have 64 GiB")

@@ -14,6 +14,7 @@ from soc.errors import BadInput
 PERCENT = "dmabuf-soc,fragmentation"
 SEED = "dmabuf-soc,fragmentation-seed"
 LARGEST = "dmabuf-soc,fragmentation-order"
+KNOWN = (PERCENT, LARGEST, SEED)
 LAST_ORDER = 9
 
 
@@ -28,6 +29,10 @@ class Fragmentation:
 
 def fragmentation(node: Node) -> Fragmentation | None:
     """What the node asks for, or None. BadInput for a number out of range or a part without the whole."""
+    for name in node.properties:
+        if name.startswith("dmabuf-soc,") and name not in KNOWN:
+            problem = f"{name} of {node.path} is not known: expected one of {', '.join(KNOWN)}"
+            raise BadInput(problem, node.properties[name].where)
     percent = _number(node, PERCENT, 100, "a percentage")
     order = _number(node, LARGEST, LAST_ORDER, "an order")
     seed = node.number(SEED)

@@ -25,6 +25,7 @@ from soc.errors import BadInput, Where
 CMA_ALIGNMENT = 4 << 20
 MAX_REGIONS = 64
 POOL = "shared-dma-pool"
+RESTRICTED = "restricted-dma-pool"
 
 Extent = tuple[int, int]
 """A range of physical addresses: first, first beyond."""
@@ -103,7 +104,7 @@ def kernel_use(region: ReservedRegion) -> str:
         return "CMA, the default area" if region.node.flag("linux,cma-default") else "CMA area of its users"
     for compatible, use in (
         (POOL, "coherent DMA pool of its users"),
-        ("restricted-dma-pool", "bounce buffers of its users"),
+        (RESTRICTED, "bounce buffers of its users"),
         ("ion-region", "ION carveout heap"),
     ):
         if compatible in region.compatible:
@@ -199,6 +200,10 @@ def _check_region(region: ReservedRegion, banks: Sequence[MemoryRange] | None) -
             note = f'log "node {region.name} compatible matching fail" and give the memory back'
         problem = f"reserved region {path} is both no-map and reusable"
         raise BadInput(f"{problem}: pages without a mapping cannot be lent out (Linux would {note})", where)
+    if RESTRICTED in region.compatible and (region.no_map or region.reusable):
+        wrong = "no-map" if region.no_map else "reusable"
+        note = f'(Linux would log "node {region.name} compatible matching fail" and give the memory back)'
+        raise BadInput(f"{RESTRICTED} {path} cannot be {wrong}: the kernel copies through it {note}", where)
     if region.is_cma and (region.base | region.size) & (CMA_ALIGNMENT - 1):
         note = '(Linux would log "incorrect alignment of CMA region" and give the memory back)'
         raise BadInput(f"CMA pool {shown} is not aligned to 4 MiB {note}", where)

@@ -15,6 +15,9 @@ from soc.errors import BadInput, Where
 SwiotlbMode = Literal["auto", "force", "noforce"]
 
 DEFAULT_SLOTS = (64 << 20) // 2048
+MOST = 1 << 20
+"""Slots, 2 GiB of them, and entries of the checks."""
+DIGITS = 9
 BOOLEANS = {"0": False, "1": True}
 
 
@@ -66,8 +69,8 @@ def _boolean(name: str, value: str, where: Where | None) -> bool:
 
 
 def _number(name: str, value: str, where: Where | None) -> int:
-    if not value.isdecimal() or int(value) == 0:
-        raise BadInput(f"bootargs: {name} must be a number above 0, not {value!r}", where)
+    if not (value.isdecimal() and len(value) <= DIGITS and 0 < int(value) <= MOST):
+        raise BadInput(f"bootargs: {name} must be a number from 1 to {MOST}, not {value!r}", where)
     return int(value)
 
 

@@ -7,7 +7,7 @@ that run; the drivers that ship know nothing of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from errno import ENOMEM
+from errno import EINVAL, ENOMEM
 
 from devices.lcdif.driver import LcdifDriver
 from soc.address import PAGE_SHIFT, PAGE_SIZE, Iova
@@ -54,8 +54,9 @@ class CopiesFrames(LcdifDriver):
             raise KernelError(ENOMEM, "no memory for a second buffer")
         shadow = SgTable.of([(int(frame) << PAGE_SHIFT, PAGE_SIZE) for frame in pages])
         dma_map_sgtable(
-            self.device, shadow, DmaDirection.TO_DEVICE, f"a copy of {self.buffers[index].dmabuf}"
+            self.device, shadow, DmaDirection.TO_DEVICE, what=f"a copy of {self.buffers[index].dmabuf}"
         )
+        _must_be_one_segment(self.device, shadow)
         self._shadows.append(shadow)
         return index
 
@@ -102,8 +103,14 @@ class CopiesFramesByDma(LcdifDriver):
         if pages is None:
             raise KernelError(ENOMEM, "no memory for a second buffer")
         copied, shown = SgTable.of_pages(pages), SgTable.of_pages(pages)
-        dma_map_sgtable(engine, copied, DmaDirection.FROM_DEVICE, f"a copy of {self.buffers[index].dmabuf}")
-        dma_map_sgtable(self.device, shown, DmaDirection.TO_DEVICE, f"a copy of {self.buffers[index].dmabuf}")
+        dma_map_sgtable(
+            engine, copied, DmaDirection.FROM_DEVICE, what=f"a copy of {self.buffers[index].dmabuf}"
+        )
+        dma_map_sgtable(
+            self.device, shown, DmaDirection.TO_DEVICE, what=f"a copy of {self.buffers[index].dmabuf}"
+        )
+        _must_be_one_segment(engine, copied)
+        _must_be_one_segment(self.device, shown)
         self._shadows.append((copied, shown))
         return index
 
@@ -156,6 +163,12 @@ class DrawsCursor(LcdifDriver):
         super().flip(index)
 
 
+def _must_be_one_segment(device: Device, sgt: SgTable) -> None:
+    """-EINVAL for scattered memory of a device without an IOMMU, which has one address for all of it."""
+    if sgt.nents != 1:
+        raise KernelError(EINVAL, f"{device.name}: a copy in scattered pages needs an IOMMU")
+
+
 BUGS: dict[str, type[LcdifDriver]] = {
     "display-copies-frames": CopiesFrames,
     "display-copies-frames-by-dma": CopiesFramesByDma,
@@ -169,6 +182,21 @@ def with_bugs(drivers: tuple[type[Driver], ...], names: tuple[str, ...]) -> tupl
     """`drivers` with the planted ones in place of what they derive from."""
     planted = [BUGS[name] for name in dict.fromkeys(names)]
     return tuple(_with(driver, [bug for bug in planted if issubclass(bug, driver)]) for driver in drivers)
+
+
+def conflict(names: tuple[str, ...]) -> str | None:
+    """Why these bugs cannot be planted together: two of them replace the same function of a driver."""
+    chosen = list(dict.fromkeys(names))
+    for index, one in enumerate(chosen):
+        for other in chosen[index + 1 :]:
+            if shared := sorted(_replaced(BUGS[one]) & _replaced(BUGS[other])):
+                return f"{one} and {other} both replace {shared[0]} of the driver: plant one of them"
+    return None
+
+
+def _replaced(bug: type[Driver]) -> set[str]:
+    """The functions in which a planted driver differs from the right one."""
+    return {name for name, value in vars(bug).items() if callable(value) or isinstance(value, property)}
 
 
 def _with(driver: type[Driver], bugs: Sequence[type[Driver]]) -> type[Driver]:

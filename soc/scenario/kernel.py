@@ -21,7 +21,7 @@ from soc.kernel.iommu.domain import DomainKind
 from soc.kernel.kernel import Kernel
 from soc.kernel.task import Task
 from soc.picture import PictureFormat
-from soc.scenario.bugs import with_bugs
+from soc.scenario.bugs import conflict, with_bugs
 from soc.scenario.outcome import Outcome
 from soc.scenario.pipeline import CameraToDisplay
 from soc.scenario.rig import Rig
@@ -31,6 +31,10 @@ from soc.verify.evidence import BufferRange, Sharing
 from soc.verify.traffic_window import TrafficWindow
 
 APP_PID = 100
+OTHERS_POOLS = ("shared-dma-pool", "restricted-dma-pool")
+"""Regions that belong to the devices that name them."""
+SETBACKS = ("no IOMMU, direct addresses", "probe failed", "physical addresses are used")
+"""Errors after which the kernel goes on, and which explain much of what follows."""
 
 D = TypeVar("D", bound=Driver)
 
@@ -42,6 +46,8 @@ class KernelSession:
         self._rig = rig
         self._software = software
         self._region = self._carveout()
+        if problem := conflict(software.bugs):
+            raise BadInput(f"bugs: {problem}", software.where)
         self._kernel = Kernel(rig.machine, with_bugs(DRIVERS, software.bugs))
         self._stale = StaleWatch(self._kernel.iommu, rig.machine.clock)
         rig.last_owner = self._last_owner
@@ -71,6 +77,11 @@ class KernelSession:
         outcome.leaked = leaked(kernel)
         kernel.shutdown()
         outcome.warnings = kernel.log.warnings
+        outcome.setbacks = [
+            entry.text
+            for entry in kernel.log.entries
+            if entry.level == "error" and any(mark in entry.text for mark in SETBACKS)
+        ]
         outcome.kernel_log = kernel.log.lines()
         return outcome
 
@@ -113,6 +124,13 @@ class KernelSession:
                 f"heap {self._software.heap!r} is reusable: a carveout heap needs a region of its own",
                 self._software.where,
             )
+        for compatible in OTHERS_POOLS:
+            if compatible in region.compatible:
+                raise BadInput(
+                    f"heap {self._software.heap!r} is a {compatible}: "
+                    "a carveout heap needs a region of its own",
+                    self._software.where,
+                )
         return region
 
     def _sink_picture(self) -> PictureFormat:

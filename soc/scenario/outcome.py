@@ -21,7 +21,8 @@ class Outcome:
     """`window` has seen the stream and nothing else; None if there was no stream.
 
     `names` are the buffers as software calls them, `watched` pages that count as
-    buffers whether or not an engine used them.
+    buffers whether or not an engine used them. `setbacks` are errors the kernel
+    logged and went on after.
     """
 
     window: TrafficWindow | None = None
@@ -32,5 +33,6 @@ class Outcome:
     cpu_places: list[str] = field(default_factory=list)
     leaked: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    setbacks: list[str] = field(default_factory=list)
     mishaps: list[str] = field(default_factory=list)
     kernel_log: list[str] = field(default_factory=list)

@@ -72,6 +72,8 @@ def _evidence(rig: Rig, outcome: Outcome) -> Evidence:
         incoherences=rig.machine.cache.incidents if rig.machine.cache else [],
         leaked=outcome.leaked,
         warnings=outcome.warnings,
+        setbacks=outcome.setbacks,
+        planted=scenario.software.bugs if isinstance(scenario.software, KernelRun) else (),
         mishaps=outcome.mishaps,
     )
 

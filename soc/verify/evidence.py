@@ -43,7 +43,8 @@ class Evidence:
     `source` and `sink` name the masters the pipeline consists of. `moved` maps each
     bus master to (bytes read, bytes written) on the buffers, `touched` to the pages.
     `untranslated` names engines that no IOMMU stands before; `cpu_places` says where
-    in its program the CPU touched the buffers.
+    in its program the CPU touched the buffers; `setbacks` are errors that software went on
+    after, `planted` the bugs that this run is expected to fail for.
     """
 
     source: str
@@ -63,6 +64,8 @@ class Evidence:
     incoherences: list[Incoherence] = field(default_factory=list)
     leaked: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    setbacks: list[str] = field(default_factory=list)
+    planted: tuple[str, ...] = ()
     mishaps: list[str] = field(default_factory=list)
 
     def name_of(self, frames: Frames) -> str:

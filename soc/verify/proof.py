@@ -249,6 +249,21 @@ def reasons(evidence: Evidence, proof: Proof) -> list[str]:
     failed = [check for check in proof.checks if not check.held]
     for check in sorted(failed, key=lambda check: check.name != CACHES):
         out.append(f"{check.name}: {check.detail}")
+    if not evidence.faults:
+        out.extend(_cut_short(evidence.produced))
     out.extend(f"leaked: {line}" for line in evidence.leaked)
     out.extend(f"warning: {line}" for line in evidence.warnings)
+    if out:
+        out.extend(f"before that: {line}" for line in evidence.setbacks)
+    elif evidence.planted:
+        out.append(f"planted {', '.join(evidence.planted)}: nothing was there to notice it")
     return out
+
+
+def _cut_short(records: Sequence[FrameRecord]) -> list[str]:
+    """Why frames of the source did not become whole, told once."""
+    broken = [record for record in records if record.fault not in (None, STOPPED, "reset")]
+    if not broken:
+        return []
+    first = broken[0]
+    return [f"{first.engine}: {len(broken)} frames cut short, the first is {first.sequence}: {first.fault}"]

@@ -48,6 +48,16 @@ CASES = {
         " /memory@80000000 [0x80000000 - 0xbfffffff]"
         " (Linux would reserve it without a word, though no RAM is there)",
     ),
+    "restricted pool without a mapping": (
+        POOLS + "  a: {compatible: restricted-dma-pool, reg: [[0x90000000, 4M]], no-map: true}\n",
+        "6: restricted-dma-pool /reserved-memory/a cannot be no-map: the kernel copies through it"
+        ' (Linux would log "node a compatible matching fail" and give the memory back)',
+    ),
+    "restricted pool that is lent out": (
+        POOLS + "  a: {compatible: restricted-dma-pool, reg: [[0x90000000, 4M]], reusable: true}\n",
+        "6: restricted-dma-pool /reserved-memory/a cannot be reusable: the kernel copies through it"
+        ' (Linux would log "node a compatible matching fail" and give the memory back)',
+    ),
     "region without memory": (
         "reserved-memory:\n  ranges: true\n  a: {reg: [[0, 4K]]}\n",
         "3: reserved region /reserved-memory/a [0x0 - 0xfff] is outside memory: none"

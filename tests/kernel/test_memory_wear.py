@@ -70,6 +70,11 @@ def test_the_seed_decides_which_pages_are_kept(tmp_path: Path) -> None:
             ":9: dmabuf-soc,fragmentation-order of /memory@80000000 must be an order from 0 to 9, not 10",
         ),
         (
+            ["dmabuf-soc,fragmentaton: 50"],
+            ":8: dmabuf-soc,fragmentaton of /memory@80000000 is not known: expected one of "
+            "dmabuf-soc,fragmentation, dmabuf-soc,fragmentation-order, dmabuf-soc,fragmentation-seed",
+        ),
+        (
             ["dmabuf-soc,fragmentation: half"],
             ":8: dmabuf-soc,fragmentation: 'half' stands where a number is needed",
         ),

@@ -37,8 +37,10 @@ def test_words(arguments, expected):
     [
         ("iommu.strict=maybe", "iommu.strict must be 0 or 1, not 'maybe'"),
         ("iommu.passthrough", "iommu.passthrough must be 0 or 1, not ''"),
-        ("swiotlb=lots", "swiotlb must be a number above 0, not 'lots'"),
-        ("dma_debug_entries=0", "dma_debug_entries must be a number above 0, not '0'"),
+        ("swiotlb=lots", "swiotlb must be a number from 1 to 1048576, not 'lots'"),
+        ("swiotlb=1048577", "swiotlb must be a number from 1 to 1048576, not '1048577'"),
+        ("swiotlb=9999999999", "swiotlb must be a number from 1 to 1048576, not '9999999999'"),
+        ("dma_debug_entries=0", "dma_debug_entries must be a number from 1 to 1048576, not '0'"),
     ],
 )
 def test_values_that_are_refused(arguments, problem):

@@ -181,6 +181,38 @@ def test_a_stale_read_names_the_device_that_wrote(bench):
     assert found.victim == found.cpu
 
 
+# --- masters that see the cache ----------------------------------------------
+
+
+def snooping_write(bench: Bench, at: int, data: bytes, name: str = "gpu") -> None:
+    bench.cache.coherent_write(span(at, len(data)), np.frombuffer(data, dtype=np.uint8), name)
+
+
+@pytest.mark.parametrize("before", ["nothing", "cpu wrote", "device wrote", "cleaned"])
+def test_what_a_coherent_device_writes_everybody_sees(bench, before):
+    if before in ("cpu wrote", "cleaned"):
+        bench.cpu_write(0, bytes([1]) * 256)
+    if before == "device wrote":
+        bench.device_write(0, bytes([2]) * 256)
+    if before == "cleaned":
+        bench.cache.clean(span(0, 256))
+    snooping_write(bench, 100, b"frame")
+    assert bench.cpu_read(100, 5) == b"frame"
+    assert bench.device_read(100, 5) == b"frame"
+    fill = {"nothing": 0, "device wrote": 2}.get(before, 1)
+    assert bench.cpu_read(64, 36) == bytes([fill]) * 36, "the rest of its line is what it was"
+    assert bench.device_read(105, 23) == bytes([fill]) * 23
+    assert bench.kinds == []
+
+
+def test_a_coherent_device_that_hits_a_stale_line_is_told_of(bench):
+    """The other device wrote DRAM; a snoop finds what the CPU still holds."""
+    bench.device_write(0, b"frame", "camera")
+    assert bench.cache.coherent_read(span(0, 5), "gpu").tobytes() == bytes(5)
+    [found] = bench.cache.incidents
+    assert (found.kind, found.cpu.name, found.device.name) == (Kind.STALE_CPU_READ, "gpu", "camera")
+
+
 # --- the adversary ---------------------------------------------------------
 
 
@@ -197,14 +229,21 @@ def test_a_missing_sync_fails_under_every_seed(seed):
     bench.close()
 
 
+def read_under(seed: int) -> bytes:
+    """What a device reads of two dirty pages."""
+    bench = Bench(adversary=Adversary(seed, rate=0.3))
+    bench.cpu_write(0, b"\xff" * 8192)
+    read = bench.device_read(0, 8192)
+    bench.close()
+    return read
+
+
 def test_equal_seeds_give_equal_runs():
-    runs = []
-    for _ in range(2):
-        bench = Bench(adversary=Adversary(7, rate=0.3))
-        bench.cpu_write(0, b"\xff" * 8192)
-        runs.append(bench.device_read(0, 8192))
-        bench.close()
-    assert runs[0] == runs[1]
+    assert read_under(7) == read_under(7)
+
+
+def test_different_seeds_give_different_runs():
+    assert len({read_under(seed) for seed in range(20)}) == 20
 
 
 @pytest.mark.parametrize("rate", [0, -0.5, 1.5])

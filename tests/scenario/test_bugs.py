@@ -11,6 +11,7 @@ from devices.catalogue import DRIVERS
 from devices.lcdif.driver import LcdifDriver
 from soc.address import PhysAddr
 from soc.dmabuf.cpu_access import dma_buf_begin_cpu_access, dma_buf_end_cpu_access
+from soc.errors import BadInput
 from soc.kernel.iommu.domain import LEAF
 from soc.kernel.scatterlist import DmaDirection
 from soc.kernel.task import Task
@@ -202,3 +203,86 @@ def test_with_few_lines_in_the_worst_case_the_cursor_still_fails(seed: int, tmp_
     results = [run(tmp_path, **changes).result for _ in range(2)]
     assert results[0].reasons == results[1].reasons
     assert {check.name: check.held for check in results[0].checks}["caches"] is False
+
+
+@pytest.mark.parametrize(
+    ("bugs", "problem"),
+    [
+        (
+            "[display-draws-cursor, display-unmaps-at-flip]",
+            "display-draws-cursor and display-unmaps-at-flip both replace flip",
+        ),
+        (
+            "[display-copies-frames-by-dma, display-copies-frames]",
+            "display-copies-frames-by-dma and display-copies-frames both replace __init__",
+        ),
+        (
+            "[display-skips-size-check, display-copies-frames, display-unmaps-at-flip]",
+            "display-copies-frames and display-unmaps-at-flip both replace flip",
+        ),
+    ],
+)
+def test_bugs_that_exclude_each_other(bugs: str, problem: str, tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as caught:
+        run(tmp_path, kernel=f"{{heap: fb_pool, buffers: 3, bugs: {bugs}}}")
+    assert str(caught.value) == f"{tmp_path}/small.yaml:8: bugs: {problem} of the driver: plant one of them"
+
+
+def test_a_planted_bug_that_nothing_could_notice_fails_the_run(tmp_path: Path) -> None:
+    """Without translation an unmap takes nothing away, so nothing faults."""
+    board = tmp_path / "board.yaml"
+    chosen = "stdout-path: serial0:115200n8"
+    text = BOARD.read_text(encoding="utf-8")
+    board.write_text(text.replace(chosen, f"{chosen}\n  bootargs: iommu.passthrough=1"))
+    software = "{heap: fb_pool, buffers: 3, bugs: [display-unmaps-at-flip]}"
+    result = run(tmp_path, board=str(board), kernel=software).result
+    assert result.verdict == "proven"
+    assert result.reasons == ["planted display-unmaps-at-flip: nothing was there to notice it"]
+
+
+def test_the_cause_that_the_kernel_logged_is_told(tmp_path: Path) -> None:
+    board = tmp_path / "board.yaml"
+    text = BOARD.read_text(encoding="utf-8")
+    board.write_text(text.replace("[[*smmu, 0x11]]", "[[*smmu, 0x10001]]"))
+    result = run(tmp_path, board=str(board)).result
+    assert result.reasons[-1] == (
+        "before that: platform 32e20000.camera: no IOMMU, direct addresses: "
+        "-EINVAL: stream 0x10001 is beyond the table's 65536 entries"
+    )
+
+
+@pytest.mark.parametrize("compatible", ["shared-dma-pool", "restricted-dma-pool"])
+def test_a_pool_of_devices_is_no_heap(compatible: str, tmp_path: Path) -> None:
+    board = tmp_path / "board.yaml"
+    text = BOARD.read_text(encoding="utf-8")
+    board.write_text(
+        text.replace(
+            "&shared_pool\n    compatible: ion-region", f"&shared_pool\n    compatible: {compatible}"
+        )
+    )
+    with pytest.raises(BadInput) as caught:
+        run(tmp_path, board=str(board), kernel="{heap: shared_pool, buffers: 3}")
+    assert str(caught.value) == (
+        f"{tmp_path}/small.yaml:8: heap 'shared_pool' is a {compatible}: "
+        "a carveout heap needs a region of its own"
+    )
+
+
+@pytest.mark.parametrize(("coherent", "verdict"), [("camera", "proven"), ("lcdif", "unproven")])
+def test_one_engine_sees_the_caches_and_the_other_does_not(
+    coherent: str, verdict: str, tmp_path: Path
+) -> None:
+    """What a snooping camera writes reaches DRAM; a snooping display hits lines the CPU filled before."""
+    board = tmp_path / "board.yaml"
+    node = {"camera": "compatible: dmabuf-soc,camera", "lcdif": 'compatible: ["fsl,imx8mm-lcdif", '}[coherent]
+    text = BOARD.read_text(encoding="utf-8")
+    assert node in text
+    board.write_text(text.replace(f"    {node}", f"    dma-coherent: true\n    {node}"))
+    result = run(tmp_path, board=str(board), kernel="{heap: shared_pool, buffers: 3}").result
+    assert result.verdict == verdict
+    held = {check.name: check.held for check in result.checks}["caches"]
+    assert held is (verdict == "proven")
+    if not held:
+        told = "caches: lcdif@32e00000 read a cached line older than what a device wrote"
+        assert result.reasons[0].startswith(told)
+        assert "device side camera@32e20000" in result.reasons[0]

@@ -364,3 +364,30 @@ def test_a_stale_line_fails_the_run_though_every_byte_is_in_place() -> None:
     assert failed(evidence) == {"caches": told}
     assert prove(evidence).verdict == "unproven"
     assert reasons(evidence, prove(evidence)) == [f"caches: {told}"]
+
+
+# --- reasons beside the conditions ---------------------------------------------------
+
+
+def test_frames_that_the_source_could_not_write_are_told_once() -> None:
+    evidence = good()
+    lost = "nothing answers there at iova 0x30000000"
+    evidence.produced = [record("camera", n, None, n, lost) for n in range(3)]
+    told = reasons(evidence, prove(evidence))
+    assert f"camera: 3 frames cut short, the first is 0: {lost}" in told
+    evidence.faults = [Fault("camera", 0x11, 0x3000_0000, "write", "F_TRANSLATION", 0, "nobody")]
+    assert not any("cut short" in reason for reason in reasons(evidence, prove(evidence)))
+
+
+def test_setbacks_are_told_when_something_failed_and_only_then() -> None:
+    evidence = good()
+    evidence.setbacks = ["platform camera: no IOMMU, direct addresses: -ENOMEM"]
+    assert reasons(evidence, prove(evidence)) == []
+    evidence.leaked = ["dma-buf 1"]
+    assert reasons(evidence, prove(evidence))[-1] == f"before that: {evidence.setbacks[0]}"
+
+
+def test_a_planted_bug_that_passes_is_a_failure() -> None:
+    evidence = good()
+    evidence.planted = ("one", "two")
+    assert reasons(evidence, prove(evidence)) == ["planted one, two: nothing was there to notice it"]

@@ -102,7 +102,9 @@ class IommuGroups:
         entries = node.phandles("iommus", "#iommu-cells")
         for entry in entries:
             if entry.node.enabled and entry.node.path not in self.ops:
-                raise KernelError(EPROBE_DEFER, f"{entry.node.path} has not been probed")
+                why = self._kernel.probe_errors.get(entry.node.path)
+                told = f"{entry.node.path} has not been probed" + (f": {why}" if why else "")
+                raise KernelError(EPROBE_DEFER, told)
         if not entries:
             return None
         try:

@@ -24,10 +24,20 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from soc.address import PAGE_SHIFT
+from soc.address import PAGE_SHIFT, PhysAddr
 from soc.memory.cache.adversary import Adversary
 from soc.memory.cache.incoherence import Incoherence, Kind, Party
-from soc.memory.cache.lines import LINE, Masks, copy_lines, count, first_address, partly_touched, touched
+from soc.memory.cache.lines import (
+    LINE,
+    LINE_SHIFT,
+    LINES,
+    Masks,
+    copy_lines,
+    count,
+    first_address,
+    partly_touched,
+    touched,
+)
 from soc.memory.cache.parties import Parties
 from soc.memory.dram import Bank, Dram
 from soc.memory.rows import Rows
@@ -39,8 +49,9 @@ Listener = Callable[[Incoherence], None]
 class CpuCache:
     """The cache of one machine. `never_cached` are (base, size) that no cacheable mapping covers.
 
-    `now` gives the virtual time in ns. `incidents` has every broken rule, and
-    `listeners` hear of each. `overtaken` is called when a device made lines stale.
+    Maintenance outside `dram` is a KeyError. `now` gives the virtual time in ns.
+    `incidents` has every broken rule, and `listeners` hear of each. `overtaken` is
+    called when a device made lines stale.
     """
 
     def __init__(
@@ -72,7 +83,7 @@ class CpuCache:
 
     def cpu_read(self, span: PageSpan, who: str = "cpu", rows: Rows | None = None) -> Bytes:
         """What the CPU sees of `span`; a view where it lies in one piece. Stale lines are an incident."""
-        index = self.dram.index(span.frames)
+        index = self.dram.index_of_held(span.frames)
         old = self._stale[index]
         if old.any() and (late := old & touched(span, rows)).any():
             self._report(Kind.STALE_CPU_READ, span.frames, late, cpu=Party(who, self._now()))
@@ -83,7 +94,7 @@ class CpuCache:
 
         One that was stale is evicted at once: the write merged with old data goes over the device's.
         """
-        index = self.dram.index(span.frames)
+        index = self.dram.index_of_held(span.frames)
         cacheable = self._held(index)
         if cacheable.any():
             self._make_split(span.frames[cacheable])
@@ -100,7 +111,7 @@ class CpuCache:
 
     def device_read(self, span: PageSpan, name: str, rows: Rows | None = None) -> Bytes:
         """What DRAM has of `span`. Dirty lines that should have been cleaned are an incident."""
-        index = self.dram.index(span.frames)
+        index = self.dram.index_of_held(span.frames)
         if self._behind is None or not self._split[index].any():
             return self.dram.read(span, rows)
         self._discover(span.frames)
@@ -113,7 +124,7 @@ class CpuCache:
 
     def device_write(self, span: PageSpan, data: Bytes, name: str, rows: Rows | None = None) -> None:
         """Write DRAM. The CPU goes on seeing the lines it holds, and dirty ones are evicted over the data."""
-        index = self.dram.index(span.frames)
+        index = self.dram.index_of_held(span.frames)
         cacheable = self._held(index)
         if not (cacheable.any() or self._split[index].any()):
             self.dram.write(span, data, rows)
@@ -132,6 +143,27 @@ class CpuCache:
         if lost.any():
             self._report(Kind.LOST_DEVICE_WRITE, span.frames, lost)
             self._write_back(span.frames, lost)
+
+    # --- devices that see the cache ----------------------------------------
+
+    def coherent_read(self, span: PageSpan, name: str, rows: Rows | None = None) -> Bytes:
+        """A snoop finds what the CPU holds, stale lines too: then it is an incident like the CPU's own."""
+        return self.cpu_read(span, name, rows)
+
+    def coherent_write(self, span: PageSpan, data: Bytes, name: str, rows: Rows | None = None) -> None:
+        """Write memory for everybody: lines the CPU holds are written back or dropped first."""
+        index = self.dram.index_of_held(span.frames)
+        if self._behind is None or not self._split[index].any():
+            self.dram.write(span, data, rows)
+            return
+        self._discover(span.frames)
+        lines = touched(span, rows)
+        self._write_back(span.frames, self._dirty[index] & lines)
+        self._refill(span.frames, self._stale[index] & lines)
+        self.dram.write(span, data, rows)
+        self._make_split(span.frames).write(span, data, rows)
+        self._device.note(index, name, self._now())
+        self._settled(span.frames, lines)
 
     # --- maintenance -------------------------------------------------------
 
@@ -190,9 +222,16 @@ class CpuCache:
         """Every page with a line that a device has overtaken, ascending."""
         return self.dram.frames_at(np.flatnonzero(self._stale))
 
-    def any_stale(self, frames: Frames) -> bool:
-        """Whether one of these pages has such a line."""
-        return bool(self._stale[self.dram.index(frames)].any())
+    def any_stale(self, base: PhysAddr, size: int) -> bool:
+        """Whether one of these whole pages of one bank has such a line."""
+        first = self.dram.place(base >> PAGE_SHIFT)
+        return bool(self._stale[first : first + (size >> PAGE_SHIFT)].any())
+
+    def stale_at(self, address: PhysAddr, size: int) -> bool:
+        """Whether an access of at most a line, inside one page, meets such a line. Cheap."""
+        mask = int(self._stale[self.dram.place(address >> PAGE_SHIFT)])
+        first, last = (at >> LINE_SHIFT & LINES - 1 for at in (address, address + size - 1))
+        return bool(mask and (mask >> first | mask >> last) & 1)
 
     def state(self, frames: Frames) -> tuple[Masks, Masks]:
         """(dirty, stale) lines of pages, for tests and debuggers."""
@@ -218,7 +257,7 @@ class CpuCache:
         """Give pages a DRAM view of their own; returns the memory of all such views."""
         if self._behind is None:
             self._behind = Dram([Bank(bank.base, bank.size) for bank in self.dram.banks])
-        index = self.dram.index(frames)
+        index = self.dram.index_of_held(frames)
         fresh = ~self._split[index]
         if fresh.any():
             self._behind.put_pages(frames[fresh], self.dram.pages_of(frames[fresh]))
@@ -239,7 +278,7 @@ class CpuCache:
 
     def _settled(self, frames: Frames, lines: Masks) -> None:
         """Both views of `lines` are equal now."""
-        index = self.dram.index(frames)
+        index = self.dram.index_of_held(frames)
         self._dirty[index] &= ~lines
         self._stale[index] &= ~lines
 
@@ -251,7 +290,7 @@ class CpuCache:
         """Book an incident; a party that is not given is who touched the first line last."""
         line = first_address(frames, lines)
         span = PageSpan.linear(line, LINE)
-        page = int(self.dram.index(span.frames)[0])
+        page = int(self.dram.index_of_held(span.frames)[0])
         incident = Incoherence(
             kind,
             self._now(),

@@ -1,4 +1,4 @@
-"""The two ways to a cached memory: through the cache, and behind it."""
+"""The ways to a cached memory: through the cache, snooping it, and behind it."""
 
 from __future__ import annotations
 
@@ -23,6 +23,28 @@ class CachedView:
 
     def write(self, span: PageSpan, data: Bytes, rows: Rows | None = None) -> None:
         self._cache.cpu_write(span, data, self._who, rows)
+
+    def peek(self, span: PageSpan) -> Bytes:
+        """The same for a debugger: nothing is reported."""
+        return self._cache.dram.read(span)
+
+
+class SnoopingView:
+    """Memory as a master that is dma-coherent sees it."""
+
+    def __init__(self, cache: CpuCache, who: str) -> None:
+        self._cache = cache
+        self._who = who
+
+    def holds(self, span: PageSpan) -> bool:
+        """Whether all of `span` is DRAM."""
+        return self._cache.dram.holds(span)
+
+    def read(self, span: PageSpan, rows: Rows | None = None) -> Bytes:
+        return self._cache.coherent_read(span, self._who, rows)
+
+    def write(self, span: PageSpan, data: Bytes, rows: Rows | None = None) -> None:
+        self._cache.coherent_write(span, data, self._who, rows)
 
     def peek(self, span: PageSpan) -> Bytes:
         """The same for a debugger: nothing is reported."""
