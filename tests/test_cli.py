@@ -28,6 +28,7 @@ KEYS = [
     "frames",
     "bytes",
     "iommu",
+    "caches",
     "references",
     "warnings",
     "virtual_ns",
@@ -77,7 +78,7 @@ def test_the_contract_of_report_json(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert names == ["same pages", "bytes", "cpu", "content", "caches"]
     assert report["frames"] == {"produced": 5, "shown": 5, "mismatched": 0}
     assert report["bytes"]["moved"] == report["bytes"]["minimum"] > 0
-    assert (report["iommu"], report["references"]) == ({"faults": []}, {"leaked": []})
+    assert (report["iommu"], report["references"]) == ({"faults": [], "stale_uses": []}, {"leaked": []})
 
 
 def test_a_run_that_does_not_hold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

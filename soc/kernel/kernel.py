@@ -37,9 +37,12 @@ from soc.memory.cache.views import CachedView
 class Kernel:
     """The kernel of one machine. `drivers` in the order they are registered.
 
-    `cpu` is its way to registers and memory, through `cache` where the machine needs one.
-
-    `probe_errors` has, by node path, why the last probe of a device did not succeed.
+    `cpu` is its way to registers and memory, through `cache` where the machine needs one;
+    `memory` its pages and CMA areas, `iommu` its groups and domains, `dma_engines` the
+    channels that copy. `log` is dmesg, `views` the files of debugfs, procfs and sysfs
+    (`views.list()`, `views.read(path)`), `dma_debug` the checks of the DMA API, None with
+    dma_debug=off, and `swiotlb` the bounce pool, if there is one. `devices` and
+    `probe_errors` go by node path: what is bound, and why the last probe of the others failed.
     """
 
     def __init__(self, machine: Machine, drivers: Iterable[type[Driver]]) -> None:

@@ -73,7 +73,8 @@ class KernelSession:
             outcome.mishaps.append(f"the pipeline could not run: {error}")
         app.close()
         task.exit()
-        outcome.mishaps += [f"use after unmap: {use.describe()}" for use in self._stale.uses]
+        outcome.stale_uses = [use.describe() for use in self._stale.uses]
+        outcome.mishaps += [f"use after unmap: {use}" for use in outcome.stale_uses]
         outcome.leaked = leaked(kernel)
         kernel.shutdown()
         outcome.warnings = kernel.log.warnings

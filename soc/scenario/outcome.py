@@ -34,5 +34,6 @@ class Outcome:
     leaked: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     setbacks: list[str] = field(default_factory=list)
+    stale_uses: list[str] = field(default_factory=list)
     mishaps: list[str] = field(default_factory=list)
     kernel_log: list[str] = field(default_factory=list)

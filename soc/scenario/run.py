@@ -17,6 +17,10 @@ from soc.verify.proof import Proof, prove, reasons
 from soc.verify.result import RunResult, Span
 
 
+MOST_INCIDENTS = 100
+"""Cache incidents that a report lists; the check says how many there were."""
+
+
 @dataclass
 class Run:
     """A finished run: the result, and the pictures `first` and `last` as (h, w, 3) arrays."""
@@ -98,6 +102,8 @@ def _result(rig: Rig, outcome: Outcome, evidence: Evidence, proof: Proof) -> Run
         minimum=proof.minimum,
         moved_by=evidence.moved,
         faults=evidence.faults,
+        stale_uses=outcome.stale_uses,
+        incoherences=[str(incident) for incident in evidence.incoherences[:MOST_INCIDENTS]],
         leaked=evidence.leaked,
         warnings=evidence.warnings,
         reasons=reasons(evidence, proof),

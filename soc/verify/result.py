@@ -78,6 +78,8 @@ class RunResult:
     minimum: int = 0
     moved_by: dict[str, tuple[int, int]] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    stale_uses: list[str] = field(default_factory=list)
+    incoherences: list[str] = field(default_factory=list)
     leaked: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
@@ -112,7 +114,11 @@ class RunResult:
                 "minimum": self.minimum,
                 "by_master": {k: {"read": r, "written": w} for k, (r, w) in self.moved_by.items()},
             },
-            "iommu": {"faults": [asdict(fault) for fault in self.faults]},
+            "iommu": {
+                "faults": [asdict(fault) for fault in self.faults],
+                "stale_uses": self.stale_uses,
+            },
+            "caches": {"incidents": self.incoherences},
             "references": {"leaked": self.leaked},
             "warnings": self.warnings,
             "virtual_ns": self.virtual_ns,

@@ -182,6 +182,8 @@ def test_every_key_of_the_report_is_explained() -> None:
         copies=[Copy("cpu", 4, "a", "b", 0x80000000)],
         moved_by={"*": (1, 2)},
         faults=[Fault("lcdif", 0x10, 0x1000, "read", "F_TRANSLATION", 5, "never mapped")],
+        stale_uses=["a use"],
+        incoherences=["a line"],
         leaked=["a reference"],
     )
     assert first_cells(section("report.json")) == keys(result.as_json())

@@ -27,7 +27,13 @@ def shape(value: Any) -> Any:
 
 
 def test_contract_keys_exactly(tmp_path: Path) -> None:
-    everything = replace(results.unproven(), copies=results.copied().copies, moved_by={"lcdif": (1, 0)})
+    everything = replace(
+        results.unproven(),
+        copies=results.copied().copies,
+        moved_by={"lcdif": (1, 0)},
+        stale_uses=["stale"],
+        incoherences=["line"],
+    )
     assert shape(written(everything, tmp_path)) == {
         "scenario": "str",
         "board": "str",
@@ -56,8 +62,10 @@ def test_contract_keys_exactly(tmp_path: Path) -> None:
                     "time": "int",
                     "last_owner": "str",
                 }
-            ]
+            ],
+            "stale_uses": ["str"],
         },
+        "caches": {"incidents": ["str"]},
         "references": {"leaked": ["str"]},
         "warnings": ["str"],
         "virtual_ns": "int",

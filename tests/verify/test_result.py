@@ -60,8 +60,10 @@ def test_the_contract() -> None:
                     "time": 77,
                     "last_owner": "nobody",
                 }
-            ]
+            ],
+            "stale_uses": [],
         },
+        "caches": {"incidents": []},
         "references": {"leaked": ["dma-buf 1"]},
         "warnings": ["early put"],
         "virtual_ns": 123,
