@@ -42,6 +42,9 @@ PINNED = 0x0201_04FF
 CPU_STATE = 440
 IO_RETURN = 33144
 
+MOST_REGIONS = 1024
+"""Pieces of memory the engine is trusted with. It numbers them modulo 4096, and each takes a few numbers."""
+
 SCR_EL3 = (3, 6, 1, 1, 0)
 SCR_NS, SCR_HCE, SCR_RW = 1 << 0, 1 << 8, 1 << 10
 HCR_EL2 = (3, 4, 1, 1, 0)
@@ -53,6 +56,19 @@ PSTATE_RESET = 0x3C5
 """EL1h with D, A, I and F masked."""
 
 SystemRegister = tuple[int, int, int, int, int]
+
+
+class TooManyRegions(ValueError):
+    """A window at `base` of `size` bytes would be one too many beside `regions` pieces of memory."""
+
+    def __init__(self, base: int, size: int, regions: int) -> None:
+        super().__init__(
+            f"no room for a window of {size:#x} bytes at {base:#x}: the engine has {regions} pieces "
+            f"of memory, and at most {MOST_REGIONS} are safe"
+        )
+        self.base = base
+        self.size = size
+        self.regions = regions
 
 
 def pinned_wheel() -> bool:
@@ -163,11 +179,20 @@ class Engine:
         self.uc.mem_map_ptr(base, size, const.UC_PROT_ALL, pointer)
 
     def map_mmio(self, base: int, size: int, read: ReadCallback, write: WriteCallback) -> object:
-        """Map a window of callbacks. What is returned must live as long as the window."""
+        """Map a window of callbacks. What is returned must live as long as the window.
+
+        TooManyRegions before the engine would answer from another window.
+        """
+        if (regions := self.regions()) >= MOST_REGIONS:
+            raise TooManyRegions(base, size, regions)
         callbacks = (MMIO_READ(read), MMIO_WRITE(write))
         pointers = [ctypes.cast(callback, ctypes.c_void_p) for callback in callbacks]
         self._check(library.uc_mmio_map(self.handle, base, size, pointers[0], None, pointers[1], None))
         return callbacks
+
+    def regions(self) -> int:
+        """How many pieces of RAM and windows are mapped."""
+        return sum(1 for _ in self.uc.mem_regions())
 
     def unmap(self, base: int, size: int) -> None:
         self.uc.mem_unmap(base, size)

@@ -32,10 +32,10 @@ READ_ONLY = BASE + (6 << 20)
 USER = BASE + (7 << 20)
 
 
-def build(sources: list[Path], output: Path, *options: str) -> bytes:
-    """Compile and link for AArch64 at BASE."""
+def build(sources: list[Path], output: Path, *options: str, script: str = "guest.ld") -> bytes:
+    """Compile for AArch64 and link as `script` says: guest.ld puts the program at BASE."""
     command = [sys.executable, "-m", "ziglang", "cc", "-target", "aarch64-freestanding-none"]
-    command += ["-mcpu=cortex_a72", "-nostdlib", "-static", f"-Wl,-T,{HERE / 'guest.ld'}", *options]
+    command += ["-mcpu=cortex_a72", "-nostdlib", "-static", f"-Wl,-T,{HERE / script}", *options]
     subprocess.run([*command, *map(str, sources), "-o", str(output)], check=True, capture_output=True)
     return output.read_bytes()
 
@@ -59,13 +59,18 @@ class Device:
 
 
 class GuestMachine:
-    """16 MiB of DRAM, a device of one page, one of 32 bytes, holes, and a core."""
+    """DRAM, a device of one page, one of 32 bytes, holes, and a core."""
 
     def __init__(
-        self, image: Image, engine: Choice, psci: Conduit | None = None, cached: bool = False
+        self,
+        image: Image,
+        engine: Choice,
+        psci: Conduit | None = None,
+        cached: bool = False,
+        size: int = SIZE,
     ) -> None:
         self.image = image
-        self.dram = Dram([Bank(BASE, SIZE)])
+        self.dram = Dram([Bank(BASE, size)])
         self.bus = Bus(self.dram)
         self.clock = Clock()
         self.device = Device()

@@ -385,12 +385,10 @@ program \name
         dma_round clean_invalidate_then_invalidate, "dc civac, x0", "dc ivac, x0"
         dma_round to_unification, "dc cvau, x0", nop
         dma_round zero_then_clean, "dc zva, x0", "dc cvac, x0"
+        dma_round invalidate_only, "dc ivac, x0", nop
 
-        // every set and way of both data caches of the Cortex-A72, one way of level 1 if x6 is 1,
-        // between [x0] = x1 and a device that is told to act
-        .macro  by_set_and_way name, operation
-program \name
-        str     x1, [x0]
+        // every set and way of both data caches of the Cortex-A72, one way of level 1 if x6 is 1
+        .macro  every_set_and_way operation
         mov     x4, #0                  // level 1: 256 sets, 2 ways in bit 31
 1:      lsl     x5, x4, #6
         dc      \operation, x5
@@ -414,9 +412,57 @@ program \name
         add     x4, x4, #1
         cmp     x4, #1024
         b.lo    3b
+        .endm
+
+        // `name` between [x0] = x1 and a device that is told to act; `name`_after between the device and x2 = [x0]
+        .macro  by_set_and_way name, operation
+program \name
+        str     x1, [x0]
+        every_set_and_way \operation
         str     wzr, [x9]
+        finish
+program \name\()_after
+        str     wzr, [x9]
+        every_set_and_way \operation
+        ldr     x2, [x0]
         finish
         .endm
         by_set_and_way clean_all, csw
         by_set_and_way clean_invalidate_all, cisw
         by_set_and_way invalidate_all, isw
+
+        // x2 pages from x0 on, x1 apart: x10 = sum of their first words; x11 = sum of what was stored
+        // half way to the next; after an invalidate of each page's first line x12 = the first sum again
+        .macro  each_page
+        mov     x3, x0
+        mov     x4, x2
+1:
+        .endm
+        .macro  next_page
+        add     x3, x3, x1
+        subs    x4, x4, #1
+        b.ne    1b
+        .endm
+program scattered_pages
+        mov     x10, #0
+        mov     x11, #0
+        mov     x12, #0
+        each_page
+scattered_pages_load:
+        ldr     x5, [x3]
+        add     x10, x10, x5
+        next_page
+        each_page
+        add     x6, x3, x1, lsr #1
+        str     x4, [x6]
+        ldr     x5, [x6]
+        add     x11, x11, x5
+        next_page
+        each_page
+        dc      ivac, x3
+        next_page
+        each_page
+        ldr     x5, [x3]
+        add     x12, x12, x5
+        next_page
+        finish

@@ -65,6 +65,7 @@ def machine(programs: Image, request: pytest.FixtureRequest) -> Iterator[CachedM
         ("clean_then_invalidate", NEW, []),
         ("clean_invalidate_then_invalidate", NEW, []),
         ("zero_then_clean", OLD, [Kind.STALE_DEVICE_READ]),
+        ("invalidate_only", OLD, []),
     ],
 )
 def test_what_a_device_reads(machine: CachedMachine, program: str, read: int, kinds: list[Kind]) -> None:
@@ -85,6 +86,10 @@ def test_what_software_loads(machine: CachedMachine, program: str, loaded: int, 
     machine.writes = True
     assert machine.round(program) == loaded
     assert machine.kinds == kinds
+
+
+def test_an_invalidate_alone_loses_what_software_stored(machine: CachedMachine) -> None:
+    assert machine.round("invalidate_only") == OLD
 
 
 def test_a_stale_load_is_reported_with_its_place(machine: CachedMachine) -> None:
@@ -121,6 +126,22 @@ def test_set_and_way_count_when_the_loop_is_complete(
 ) -> None:
     machine.round(program, x6=ways)
     assert machine.read == [read]
+
+
+@pytest.mark.parametrize(
+    ("program", "loaded", "kinds"),
+    [
+        ("clean_all_after", OLD, [Kind.STALE_CPU_READ]),
+        ("clean_invalidate_all_after", ANSWER, []),
+        ("invalidate_all_after", ANSWER, []),
+    ],
+)
+def test_set_and_way_drop_stale_lines_only_if_they_invalidate(
+    machine: CachedMachine, program: str, loaded: int, kinds: list[Kind]
+) -> None:
+    machine.writes = True
+    assert machine.round(program, x6=2) == loaded
+    assert machine.kinds == kinds
 
 
 def test_memory_goes_back_to_the_engine_after_the_invalidate(machine: CachedMachine) -> None:

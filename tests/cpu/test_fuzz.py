@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from unicorn import arm64_const as arm64
 
 from soc.cpu import Image, StopReason
+from tests.conftest import CountFuzz
 from tests.cpu.guest import BASE, DEVICE, HOLE, SMALL_DEVICE, GuestMachine
 
 BUDGET = 2000
@@ -49,6 +50,7 @@ def victim(programs: Image, request: pytest.FixtureRequest) -> Iterator[GuestMac
     irq=st.booleans(),
 )
 def test_random_code_ends_in_a_stop_reason(
+    count_fuzz: CountFuzz,
     victim: GuestMachine,
     code: list[int],
     vectors: list[int],
@@ -84,3 +86,4 @@ def test_random_code_ends_in_a_stop_reason(
             clock.advance(clock.now + 100)
     else:
         pytest.fail(f"{struct.pack(f'<{len(code)}I', *code).hex()} stands still at {cpu.pc:#x}")
+    count_fuzz("the CPU", words=len(code) + len(vectors))

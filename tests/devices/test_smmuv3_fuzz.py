@@ -6,7 +6,7 @@ Each property runs `EXAMPLES` times; the last lines of a run of the tests give t
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from devices.smmuv3.identification import FEATURES
 from devices.smmuv3.spec import Command, ContextDescriptor, EventRecord, StreamTableEntry
-from tests.devices.conftest import FUZZ
+from tests.conftest import CountFuzz
 from tests.devices.smmuv3_bench import (
     CONTEXTS,
     DATA,
@@ -33,11 +33,11 @@ EXAMPLES = 200
 
 
 @pytest.fixture
-def done(record_property: Callable[[str, object], None]) -> Counts:
+def done(count_fuzz: CountFuzz) -> Iterator[Counts]:
     """What a test did, added up over its examples."""
     counts = dict.fromkeys(("runs", "actions", "commands", "transactions", "refused", "stalled"), 0)
-    record_property(FUZZ, ("SMMUv3", counts))
-    return counts
+    yield counts
+    count_fuzz("SMMUv3", **counts)
 
 
 @contextlib.contextmanager

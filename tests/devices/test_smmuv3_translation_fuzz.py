@@ -96,7 +96,7 @@ def check(bench: TranslationBench, access: tuple[int, int, bool, int | None, boo
     st.lists(st.tuples(st.integers(0, 0x9FFF), words), max_size=20),
     st.lists(st.one_of(accesses, commands), min_size=1, max_size=8),
 )
-def test_any_structure_and_any_table(config, ste_flips, cd_flips, descriptors, steps):
+def test_any_structure_and_any_table(count_fuzz, config, ste_flips, cd_flips, descriptors, steps):
     bench = TranslationBench()
     bench.stream(flipped(entry(config, s2ttb=S2_TABLES, cd_max=1, dss=2), ste_flips))
     for index in (0, 1):
@@ -114,11 +114,12 @@ def test_any_structure_and_any_table(config, ste_flips, cd_flips, descriptors, s
                 check(bench, step)
     finally:
         bench.close()
+    count_fuzz("SMMUv3 translation", steps=len(steps))
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(words, min_size=24, max_size=24), st.sampled_from([6, 8, 10]), accesses)
-def test_any_stream_table(table, split, access):
+def test_any_stream_table(count_fuzz, table, split, access):
     bench = TranslationBench()
     bench.put(STREAMS, *table)
     bench.tables = StreamTableConfig(PhysAddr(STREAMS), 16, split, two_level=bool(table[0] & 2))
@@ -126,3 +127,4 @@ def test_any_stream_table(table, split, access):
         check(bench, access)
     finally:
         bench.close()
+    count_fuzz("SMMUv3 translation", steps=1)

@@ -146,3 +146,17 @@ def test_a_bank_the_host_refuses_leaves_nothing_open(monkeypatch: pytest.MonkeyP
         Bank(PhysAddr(0), 200_000 << 30)
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(opened[0])
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
+def test_frames_that_are_not_dram_have_no_index(layout):
+    dram = Dram([Bank(PhysAddr(first * PAGE), count * PAGE) for first, count in layout])
+    held = np.array([first + n for first, count in layout for n in range(count)])
+    assert dram.index(held).tolist() == list(range(8))
+    assert dram.index(held[:0]).tolist() == []
+    for outside in (0, 0xF, 0x18, 0x3F, 0x44, -1):
+        if outside not in held:
+            with pytest.raises(KeyError, match=f"frame {outside:#x} is not DRAM"):
+                dram.index(np.array([0x10, outside]))
+    for bank in dram.banks:
+        bank.close()

@@ -81,7 +81,9 @@ wide = regimes((2,)).map(
     st.booleans(),
     st.integers(1, 150),
 )
-def test_the_nested_walk_equals_the_reference(stage1, stage2, seed, protected, write, privileged, count):
+def test_the_nested_walk_equals_the_reference(
+    count_fuzz, stage1, stage2, seed, protected, write, privileged, count
+):
     random, memory = Random(seed), Memory(TABLES)
     stage1 = replace(stage1, table=PhysAddr(BASE - GAP), output_bits=random.choice((36, 40)))
     stage2 = replace(
@@ -114,3 +116,4 @@ def test_the_nested_walk_equals_the_reference(stage1, stage2, seed, protected, w
     ):
         event(f"{FaultKind(kind).name} stage {stage} table {table}")
     event(f"written {bool(memory.writes)}")
+    count_fuzz("nested walks", pages=count)

@@ -67,7 +67,7 @@ def fill(memory: Memory, regime: Regime, random: Random, free: list[int]) -> int
 
 @settings(max_examples=400, deadline=None)
 @given(regimes(), st.integers(0, 1 << 32), st.booleans(), st.booleans(), st.data())
-def test_the_walk_equals_the_reference(regime, seed, write, privileged, data):
+def test_the_walk_equals_the_reference(count_fuzz, regime, seed, write, privileged, data):
     random, memory = Random(seed), Memory(TABLES)
     page = fill(memory, regime, random, [BASE + TABLE * slot for slot in range(1, TABLES)])
     memory.holes = {
@@ -102,3 +102,4 @@ def test_the_walk_equals_the_reference(regime, seed, write, privileged, data):
     for kind in set(found.faults.tolist()):
         event(FaultKind(kind).name)
     event(f"written {bool(memory.writes)}")
+    count_fuzz("page table walks", pages=count)

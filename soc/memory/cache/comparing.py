@@ -41,7 +41,7 @@ class ComparingCache(CpuCache):
         elif not on and self._filled is not None:
             frames = self._live()
             self._discover(frames)
-            index = self.dram.index(frames)
+            index = self.dram.index_of_held(frames)
             self._refill(frames, self._stale[index] & ~self._dirty[index])
             self.close()
             self._filled = self._behind = None
@@ -57,8 +57,7 @@ class ComparingCache(CpuCache):
             return False
         number = next(n for n, bank in enumerate(self.dram.banks) if bank.contains(address, LINE))
         bank = self.dram.banks[number]
-        before = sum(len(other.pages) for other in self.dram.banks[:number])
-        page = before + (address >> PAGE_SHIFT) - bank.first_frame
+        page = self.dram.place(address >> PAGE_SHIFT)
         if not self._cacheable[page]:
             return False
         where = slice(address - bank.base, address - bank.base + LINE)
@@ -91,8 +90,8 @@ class ComparingCache(CpuCache):
     def _discover(self, frames: Frames) -> None:
         if self._filled is None:
             return
-        mine = frames[self._cacheable[self.dram.index(frames)]]
-        self._dirty[self.dram.index(mine)] = differing(self.dram, self._filled, mine)
+        mine = frames[self._cacheable[self.dram.index_of_held(frames)]]
+        self._dirty[self.dram.index_of_held(mine)] = differing(self.dram, self._filled, mine)
 
     def _settled(self, frames: Frames, lines: Masks) -> None:
         if self._filled is not None:
@@ -109,7 +108,7 @@ class ComparingCache(CpuCache):
             for first, end in _used_pages(bank)
         ]
         frames = np.unique(np.concatenate(used)) if used else np.empty(0, dtype=np.int64)
-        live: Frames = frames[self._cacheable[self.dram.index(frames)]]
+        live: Frames = frames[self._cacheable[self.dram.index_of_held(frames)]]
         return live
 
 
