@@ -183,12 +183,16 @@ class Engine:
 
         TooManyRegions before the engine would answer from another window.
         """
-        if (regions := self.regions()) >= MOST_REGIONS:
-            raise TooManyRegions(base, size, regions)
+        self.check_room(base, size)
         callbacks = (MMIO_READ(read), MMIO_WRITE(write))
         pointers = [ctypes.cast(callback, ctypes.c_void_p) for callback in callbacks]
         self._check(library.uc_mmio_map(self.handle, base, size, pointers[0], None, pointers[1], None))
         return callbacks
+
+    def check_room(self, base: int, size: int) -> None:
+        """TooManyRegions if a window at `base` would be one too many."""
+        if (regions := self.regions()) >= MOST_REGIONS:
+            raise TooManyRegions(base, size, regions)
 
     def regions(self) -> int:
         """How many pieces of RAM and windows are mapped."""

@@ -168,7 +168,10 @@ class Watches:
         self._all: list[WatchWindow] = []
 
     def watch(self, base: PhysAddr, size: int, name: str) -> None:
-        """ValueError unless [base, base + size) is whole pages of one bank, not watched yet."""
+        """ValueError unless [base, base + size) is whole pages of one bank, not watched yet.
+
+        TooManyRegions, which is one, when the engine has no room for another window.
+        """
         if (base | size) & PAGE_MASK or size <= 0:
             raise ValueError(f"{name}: a watched range must be whole pages, not {base:#x}+{size:#x}")
         if self._bus.dram.bank(base, size) is None:
@@ -176,6 +179,7 @@ class Watches:
         for other, _ in self._open.values():
             if base < other.end and other.base < base + size:
                 raise ValueError(f"{name} overlaps {other.name}, which is watched")
+        self._engine.check_room(base, size)
         window = WatchWindow(self._bus, self._clock, self._locator, base, size, name)
         self._engine.unmap(base, size)
         callbacks = self._engine.map_mmio(base, size, window.reader(), window.writer())
