@@ -68,6 +68,15 @@ class DmaStalled(DmaAbort):
         if self._retry is not None:
             callback(self._retry)
 
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits."""
+        return self._callback is not None
+
+    def abandon(self) -> None:
+        """The engine that waits does so no more; its callback is not called."""
+        self._callback = None
+
     def answer(self, retry: bool, discarded: bool = False) -> None:
         """The IOMMU's side: what software decided. ValueError when it has decided already."""
         if self._retry is not None:

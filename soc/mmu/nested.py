@@ -20,8 +20,13 @@ from soc.mmu.pages import PageList, PageRange
 from soc.mmu.vmsa import Regime
 from soc.mmu.walk import Tree
 
-_DEVICE_MEMORY = 0b1100
-"""MemAttr bits that are clear for device memory."""
+_NORMAL_MEMORY = 0b1100
+"""MemAttr bits of which device memory has none."""
+
+
+def is_device(attributes: int) -> bool:
+    """Whether stage 2's `Leaves.attributes` of a page are those of device memory."""
+    return not attributes & _NORMAL_MEMORY
 
 
 class Stage2:
@@ -106,8 +111,7 @@ class IntermediateTables:
         """Why a stage-1 descriptor on intermediate `page` cannot be accessed."""
         kind = FaultKind(int(leaves.faults[index]))
         if kind is FaultKind.NONE:
-            device = not int(leaves.attributes[index]) & _DEVICE_MEMORY
-            protected = self._stage2.regime.protected_walk and device
+            protected = self._stage2.regime.protected_walk and is_device(int(leaves.attributes[index]))
             if int(leaves.permissions[index]) & needed and not protected:
                 return None
             kind = FaultKind.PERMISSION

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -31,8 +31,10 @@ class EngineBench:
     `raised` keeps every change of the interrupt line.
     """
 
+    clock_type: ClassVar[type[Clock]] = Clock
+
     def __init__(self, kind: Any, irqs: int = 1, **properties: int) -> None:
-        self.clock = Clock()
+        self.clock = self.clock_type()
         self.bus = Bus(Dram([Bank(DRAM, SIZE)]))
         self.memory(DRAM, SIZE)[:] = FILL
         self.log: list[str] = []

@@ -14,19 +14,23 @@ from soc.memory.span import PageSpan
 
 @dataclass
 class PageMap:
-    """`frames` by input page; a page in `read_only` cannot be written. `faults` in order: (address, write).
+    """`frames` by input page. `faults` in order: (address, write).
 
+    A page in `read_only` cannot be written, one in `unreadable` not be read; a debugger sees both.
     With `stall` a faulting access is held, newest last in `held`; with `discard` it is
-    ended as if it had succeeded. `translations` counts what was asked for.
+    ended as if it had succeeded. `translations` counts what was asked for, `stalls` what was
+    ever held.
     """
 
     frames: dict[int, int]
     read_only: set[int] = field(default_factory=set)
     stall: bool = False
     discard: bool = False
+    unreadable: set[int] = field(default_factory=set)
     faults: list[tuple[int, bool]] = field(default_factory=list)
     held: list[DmaStalled] = field(default_factory=list)
     translations: int = 0
+    stalls: int = 0
 
     @classmethod
     def identity(cls, base: int, size: int) -> PageMap:
@@ -46,7 +50,7 @@ class PageMap:
         self.translations += 1
         frames = []
         for page in self._pages(iova, size):
-            if page not in self.frames or (write and page in self.read_only):
+            if page not in self.frames or page in (self.read_only if write else self.unreadable):
                 at = Iova(max(iova, page << PAGE_SHIFT))
                 self.faults.append((at, write))
                 raise self._answer(at, "write" if write else "read")
@@ -65,6 +69,7 @@ class PageMap:
             return DmaDiscarded("stream 0", at, access, "test")
         if not self.stall:
             return DmaAbort("stream 0", at, access, "test")
+        self.stalls += 1
         self.held.append(DmaStalled("stream 0", at, access, "test"))
         return self.held[-1]
 

@@ -98,7 +98,7 @@ class Buffer:
 def mapped(board: Rehearsal, direction: DmaDirection, *runs: int) -> Buffer:
     """A buffer in runs of so many pages."""
     sgt = board.buffer(*runs)
-    dma_map_sgtable(board.device("dma"), sgt, direction, "a test's buffer")
+    dma_map_sgtable(board.device("dma"), sgt, direction, what="a test's buffer")
     return Buffer(board, sgt, direction)
 
 

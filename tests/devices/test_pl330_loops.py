@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,8 @@ from devices.pl330.assembler import Program
 from devices.pl330.isa import Address, Condition, Instruction, Op, encode
 from devices.pl330.regs import State
 from soc.address import PAGE_SHIFT
-from tests.devices.engine_bench import DRAM
+from soc.memory.span import PageSpan
+from tests.devices.engine_bench import DRAM, FILL
 from tests.devices.pl330_bench import CODE, MILLISECOND, SOURCE, TARGET, Pl330Bench, control, copy_loop, setup
 from tests.devices.pl330_iommu import PageMap
 
@@ -42,7 +43,8 @@ def run(code: bytes, whole: bool, iommu: PageMap | None = None, seed: int = 1) -
     bench = Pl330Bench()
     bench.randomise(DRAM, 0xF_0000, seed)
     if iommu is not None:
-        iommu = PageMap(iommu.frames | {CODE_PAGE: CODE_PAGE}, iommu.read_only)
+        frames = iommu.frames | {CODE_PAGE: CODE_PAGE}
+        iommu = PageMap(frames, iommu.read_only, unreadable=iommu.unreadable)
         bench.behind(iommu)
     channel = bench.engine.channels[0]
     channel.whole_loops = whole
@@ -125,19 +127,29 @@ def programs(draw: Any) -> bytes:
 
 @st.composite
 def page_maps(draw: Any) -> PageMap:
-    """Most pages lie one after the other, some elsewhere, some twice, some read-only, some nowhere."""
+    """Most pages lie one after the other, some elsewhere, some twice, some nowhere.
+
+    Some cannot be written, some cannot be read.
+    """
     frames = {page: FIRST_FRAME + page for page in range(PAGES)}
     for page in draw(st.lists(st.integers(0, PAGES - 1), max_size=12)):
         frames[page] = FIRST_FRAME + draw(st.integers(0, 0xEF))
     for page in draw(st.lists(st.integers(0, PAGES - 1), max_size=4)):
         frames.pop(page, None)
-    return PageMap(frames, set(draw(st.lists(st.integers(0, PAGES - 1), max_size=16))))
+    read_only = draw(st.sets(st.integers(0, PAGES - 1), max_size=16))
+    return PageMap(frames, read_only, unreadable=draw(st.sets(st.integers(0, PAGES - 1), max_size=4)))
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(programs(), page_maps())
 def test_whole_loops_have_the_outcome_of_single_steps(code: bytes, iommu: PageMap) -> None:
-    assert run(code, True, iommu) == run(code, False, iommu)
+    whole, single = run(code, True, iommu), run(code, False, iommu)
+    assert replace(whole, faults=()) == replace(single, faults=())
+    ahead = whole.faults[: len(whole.faults) - len(single.faults)]
+    assert whole.faults == ahead + single.faults
+    if ahead:
+        assert (len(ahead), ahead[0][1]) == (1, False), "one read may be asked for ahead of time"
+        assert [write for _, write in single.faults] == [True], "when a write before it is refused"
 
 
 # --- one by one ------------------------------------------------------------------
@@ -212,6 +224,73 @@ def test_a_read_only_page_stops_a_run_at_the_right_burst() -> None:
     assert bench.registers() == (SOURCE + 0x2000, (page << PAGE_SHIFT) - 64)
     assert np.array_equal(bench.memory(TARGET + 64, 0x1FC0), data[:0x1FC0])
     assert not np.array_equal(bench.memory(page << PAGE_SHIFT, 64), data[0x1FC0:0x2000])
+
+
+@pytest.mark.parametrize("start", [0, 64])
+def test_a_page_that_only_a_debugger_can_read_stops_a_run_at_the_right_load(start: int) -> None:
+    iommu = PageMap.identity(DRAM, 0x10_0000)
+    iommu.unreadable.add(FIRST_FRAME + 3)
+    bench, data = bench_behind(iommu)
+    bench.start(copying(256, SOURCE + start))
+    bench.settle()
+    done = 0x3000 - (128 if start else 0)
+    assert (bench.state(), bench.fault()) == (State.FAULTING, READ)
+    assert iommu.faults == [(SOURCE + 0x3000, False)]
+    assert bench.registers() == (SOURCE + start + done, TARGET + done)
+    assert np.array_equal(bench.memory(TARGET, done), data[start : start + done])
+    assert (bench.memory(TARGET + done, 0x1000) == FILL).all()
+
+
+@pytest.mark.parametrize("first", ["read", "write"])
+def test_a_read_and_a_write_that_are_refused_stop_a_run_one_after_the_other(first: str) -> None:
+    """Stalled, mended and retried each on its own, in whichever order they come."""
+    iommu = PageMap.identity(DRAM, 0x10_0000)
+    iommu.stall = True
+    source, target = (2, 5) if first == "read" else (5, 2)
+    iommu.unreadable.add(FIRST_FRAME + source)
+    iommu.read_only.add((TARGET >> PAGE_SHIFT) + target)
+    bench, data = bench_behind(iommu)
+    bench.start(copying(256))
+    bench.settle()
+    places = {"read": (SOURCE + 0x2000, TARGET + 0x2000), "write": (SOURCE + 0x2080, TARGET + 0x2000)}
+    assert bench.registers() == places[first]
+    iommu.unreadable.clear()
+    iommu.read_only.clear()
+    for held in iommu.held:
+        held.answer(retry=True)
+    bench.settle()
+    assert (bench.state(), bench.fault()) == (State.STOPPED, 0)
+    assert np.array_equal(bench.memory(TARGET, 0x8000), data[:0x8000])
+
+
+def test_discarded_reads_of_a_page_that_only_a_debugger_can_read() -> None:
+    iommu = PageMap.identity(DRAM, 0x10_0000)
+    iommu.discard = True
+    iommu.unreadable.add(FIRST_FRAME + 1)
+    bench, data = bench_behind(iommu)
+    data[0x1000:0x2000] = 0
+    bench.start(copying(128))
+    bench.settle()
+    assert bench.state() is State.STOPPED
+    assert np.array_equal(bench.memory(TARGET, 0x4000), data[:0x4000])
+
+
+class Moving(PageMap):
+    """A debugger sees one page in DRAM, and a transaction ends up where no memory is."""
+
+    def translate(self, *args: Any, **kwargs: Any) -> PageSpan:
+        span = super().translate(*args, **kwargs)
+        away = np.where(span.frames == FIRST_FRAME + 3, 0x10, span.frames)
+        return PageSpan.of(away, span.offset, span.size)
+
+
+def test_what_a_debugger_sees_is_not_taken_for_where_a_transaction_goes() -> None:
+    bench, data = bench_behind(Moving.identity(DRAM, 0x10_0000))
+    bench.start(copying(256))
+    bench.settle()
+    assert (bench.state(), bench.fault()) == (State.FAULTING, READ)
+    assert bench.registers() == (SOURCE + 0x3000, TARGET + 0x3000)
+    assert np.array_equal(bench.memory(TARGET, 0x3000), data[:0x3000])
 
 
 def test_a_missing_page_stops_a_run_at_the_right_load() -> None:

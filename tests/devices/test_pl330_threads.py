@@ -253,3 +253,23 @@ def test_conditional_transfers_go_by_the_last_request(bench: Pl330Bench) -> None
     bench.settle()
     assert bench.registers() == (SOURCE + 8, TARGET + 8)
     assert np.array_equal(bench.memory(TARGET, 8), data[:8])
+
+
+def test_a_model_that_breaks_off_leaves_the_debug_interface_usable(bench: Pl330Bench) -> None:
+    """A host's error on the way to memory is not the DMAC's: it does not stay busy with it."""
+
+    class Broken:
+        def peek(self, *_: object) -> None:
+            return None
+
+        def translate(self, *_: object) -> None:
+            raise OSError("no host memory")
+
+    bench.start(asm.NOP, asm.END)
+    bench.behind(Broken())
+    with pytest.raises(OSError, match="no host memory"):
+        bench.settle()
+    bench.kill(0)
+    assert bench.read("DBGSTATUS") == 0
+    bench.settle()
+    assert bench.state() is State.STOPPED

@@ -306,3 +306,30 @@ def test_a_debugger_sees_what_the_device_would(bench):
     bench.stream(entry(BYPASS), 5)
     bench.cfgi(Opcode.CFGI_STE, stream=STREAM)
     assert bench.peek(IOVA) == [(IOVA, 4)]
+
+
+# --- protected walks ---------------------------------------------------------
+
+S2_PTW = 1 << 54
+DEVICE_MEMORY = S2_PAGE & ~(0xF << 2) | 1 << 2
+
+
+@pytest.mark.parametrize("fmt", [0, 1])
+@pytest.mark.parametrize("attributes", [S2_PAGE, DEVICE_MEMORY])
+@pytest.mark.parametrize("flip", [0, S2_PTW])
+def test_contexts_in_device_memory_with_protected_walks(bench, flip, attributes, fmt):
+    """A linear table, and one of two levels whose first level is what stage 2 calls device memory."""
+    bench.put(CONTEXTS, CONTEXTS + 0x1000 | 1)
+    bench.put(CONTEXTS + 0x1000 * fmt, *context())
+    bench.map(TABLES, IOVA, DATA)
+    bench.stream(entry(NESTED, s2ttb=S2_TABLES, cd_max=1 if fmt else 0, fmt=fmt, dss=2, flip2=flip))
+    bench.map(S2_TABLES, CONTEXTS, CONTEXTS, attributes)
+    for page in (CONTEXTS + 0x1000, DATA, *range(TABLES, TABLES + 0x2_0000, 0x1000)):
+        bench.map(S2_TABLES, page, page, S2_PAGE)
+    if flip and attributes == DEVICE_MEMORY:
+        report = bench.fault(IOVA)
+        assert (report.event, report.stage2, report.kind) == (EventId.F_PERMISSION, True, FaultClass.CD)
+        assert (report.ipa, report.table_read) == (CONTEXTS, False)
+        assert bench.peek(IOVA) is None
+    else:
+        assert bench.access(IOVA) == [(DATA, 4)]

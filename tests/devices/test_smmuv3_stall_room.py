@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 
 from soc.iommu.port import DmaStalled
@@ -109,3 +112,53 @@ def test_no_more_stalls_have_a_tag_than_the_registers_promise():
     bench.command(RESUME | RETRY, 7, stream=STREAM)
     assert answers == [True]
     bench.dram.banks[0].close()
+
+
+# --- stalls that nobody waits for ----------------------------------------------
+
+
+def unanswered(bench: Bench, page: int) -> DmaStalled:
+    """A stall whose engine takes it for an abort."""
+    with pytest.raises(DmaStalled) as caught:
+        bench.access(0x1000 * page)
+    return caught.value
+
+
+def test_stalls_without_an_event_that_nobody_waits_for_are_not_kept_for_ever(bench):
+    fill(bench)
+    _, answers = bench.stall(0x1000)
+    kept = [weakref.ref(unanswered(bench, page)) for page in range(1000)]
+    gc.collect()
+    assert sum(stall() is not None for stall in kept) <= 64
+    assert answers == [], "somebody waits for this one"
+    take(bench)
+    assert answers == [True]
+
+
+def test_an_engine_that_waits_too_late_is_told_of_an_abort(bench):
+    fill(bench)
+    late = unanswered(bench, 0)
+    for page in range(1, 65):
+        unanswered(bench, page)
+    answers: list[bool] = []
+    late.wait(answers.append)
+    assert answers == [False]
+
+
+def test_an_engine_that_no_longer_waits_makes_room(bench):
+    fill(bench)
+    left, answers = bench.stall(0x1000)
+    left.abandon()
+    gone = weakref.ref(left)
+    del left
+    for page in range(64):
+        unanswered(bench, page)
+    gc.collect()
+    assert (gone(), answers) == (None, [])
+
+
+def test_stalls_that_engines_wait_for_are_all_kept(bench):
+    fill(bench)
+    answers = [bench.stall(0x1000 * page)[1] for page in range(100)]
+    bench.set(CR0, 0)
+    assert answers == [[False]] * 100

@@ -14,7 +14,7 @@ from devices.pl330.hardware.faults import ThreadFault as Fault
 from devices.pl330.hardware.gate import Gate
 from devices.pl330.hardware.loops import Run, Shape, analyse
 from devices.pl330.hardware.mfifo import Mfifo
-from devices.pl330.hardware.transfers import TOP, Burst, Mover, swap_bytes
+from devices.pl330.hardware.transfers import TOP, Burst, Mover, Reach, swap_bytes
 from devices.pl330.isa import Instruction
 from devices.pl330.regs import BUS_BYTES, CCR, CCR_RESET
 from soc.iommu.port import DmaAbort
@@ -128,10 +128,10 @@ class DataPath:
             return 0, Run()
         size = run.loaded or run.zeroed
         source = self.source if run.loaded else None
-        count = self._mover.reach(source, self.target, size, min(left, cycles // run.cycles))
-        if count:
-            self._move(run, count * size)
-        return count, run
+        reach = self._mover.reach(source, self.target, size, min(left, cycles // run.cycles))
+        if reach.count:
+            self._move(run, reach, reach.count * size)
+        return reach.count, run
 
     def _fits(self, run: Run, load: Burst, store: Burst, shape: Shape) -> bool:
         """Whether every burst is whole and of incrementing address, and the MFIFO never in the way."""
@@ -143,16 +143,16 @@ class DataPath:
             return False
         return self.held + run.low >= 0 and run.high <= self._mfifo.free
 
-    def _move(self, run: Run, size: int) -> None:
+    def _move(self, run: Run, reach: Reach, size: int) -> None:
         """What waits in the MFIFO goes first, and as much is left in it."""
         if not run.loaded:
-            self._mover.write_run(self.target, np.zeros(size, dtype=np.uint8))
+            self._mover.write_run(reach, np.zeros(size, dtype=np.uint8))
         else:
-            data = swap_bytes(self._mover.read_run(self.source, size), self._swap)
+            data = swap_bytes(self._mover.read_run(reach), self._swap)
             if self.held:
                 waiting = np.frombuffer(self._mfifo.head(self._number, self.held), dtype=np.uint8)
                 data = np.concatenate((waiting, data))
                 self._mfifo.replace(self._number, data[size:].tobytes())
-            self._mover.write_run(self.target, data[:size])
+            self._mover.write_run(reach, data[:size])
             self.source = (self.source + size) % TOP
         self.target = (self.target + size) % TOP

@@ -17,25 +17,25 @@ WIDEST_ACCESS = 8
 class Gate:
     """Transactions through `port`: to DRAM, or beat by beat to a register block.
 
-    It can foresee the outcome of one transaction to come: a translation asked for
+    It can foresee the outcome of transactions to come: of translations asked for
     ahead, or what software made of one that was stalled.
     """
 
     def __init__(self, port: DmaPort) -> None:
         self.port = port
-        self._foreseen: tuple[int, bool, DmaAbort] | None = None
+        self._foreseen: dict[tuple[int, bool], DmaAbort] = {}
 
     @property
     def foresees(self) -> bool:
-        return self._foreseen is not None
+        return bool(self._foreseen)
 
     def foresee(self, address: int, write: bool, outcome: DmaAbort) -> None:
         """The next transaction at `address` ends with `outcome`, whatever the IOMMU would say by then."""
-        self._foreseen = address, write, outcome
+        self._foreseen[address, write] = outcome
 
     def forget(self) -> None:
         """The thread starts anew."""
-        self._foreseen = None
+        self._foreseen.clear()
 
     def discard(self, held: DmaStalled) -> None:
         """Software has this transaction end as if it had succeeded, and the thread issues it again."""
@@ -82,8 +82,7 @@ class Gate:
             raise DmaAbort(master.name, Iova(address), "write", str(error)) from error
 
     def _span(self, address: int, size: int, write: bool) -> PageSpan:
-        if self._foreseen is not None and self._foreseen[:2] == (address, write):
-            outcome, self._foreseen = self._foreseen[2], None
+        if (outcome := self._foreseen.pop((address, write), None)) is not None:
             raise outcome
         return self.port.span(Iova(address), size, write)
 

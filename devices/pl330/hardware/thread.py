@@ -21,7 +21,7 @@ from devices.pl330.hardware.gate import Gate
 from devices.pl330.isa import Instruction, InvalidOperand, Op, UndefinedInstruction, decode
 from devices.pl330.regs import State
 from soc.clock import Clock, Event
-from soc.iommu.port import DmaAbort, DmaPort
+from soc.iommu.port import DmaAbort, DmaPort, DmaStalled
 
 CYCLE = 5
 """Nanoseconds: 200 MHz."""
@@ -68,7 +68,7 @@ class Thread(ABC):
         self._shared = shared
         self._timer: Event | None = None
         self._busy_until = 0
-        self._life = 0
+        self._held: DmaStalled | None = None
         shared.events.waiters.append(self)
 
     @abstractmethod
@@ -164,8 +164,10 @@ class Thread(ABC):
     def _slice(self) -> None:
         self._timer = None
         self._shared.executing = True
-        self._run()
-        self._shared.executing = False
+        try:
+            self._run()
+        finally:
+            self._shared.executing = False
 
     def _run(self) -> None:
         """Execute until time has to pass or the thread cannot go on."""
@@ -186,7 +188,8 @@ class Thread(ABC):
             then = partial(self.abort, fault.bits)
         except Stalled as stalled:
             self._spend(spent)
-            stalled.held.wait(partial(self._answered, self._life, stalled))
+            self._held = stalled.held
+            stalled.held.wait(partial(self._answered, stalled))
             return
         self._spend(spent)
         self._later(0 if spent else 1, then)
@@ -201,10 +204,9 @@ class Thread(ABC):
         except DmaAbort as abort:
             raise bus_fault(abort, "INSTR_FETCH_ERR") from abort
 
-    def _answered(self, life: int, stalled: Stalled, retry: bool) -> None:
-        """Software has decided about a stalled access, perhaps of a thread that is no more."""
-        if life != self._life:
-            return
+    def _answered(self, stalled: Stalled, retry: bool) -> None:
+        """Software has decided about a stalled access."""
+        self._held = None
         if stalled.held.discarded:
             self._gate.discard(stalled.held)
             retry = True
@@ -223,6 +225,8 @@ class Thread(ABC):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._life += 1
+        if self._held is not None:
+            self._held.abandon()
+            self._held = None
         self._busy_until = 0
         self.blocked = False

@@ -51,6 +51,19 @@ class Burst:
             address, left = (address + size) % TOP, left - size
 
 
+@dataclass(frozen=True)
+class Reach:
+    """Units that are moved as one, and the memory they are read from, if they are, and written to."""
+
+    count: int = 0
+    read: PageSpan | None = None
+    write: PageSpan | None = None
+
+
+NOTHING = Reach()
+"""It has to go burst by burst."""
+
+
 def swap_bytes(data: Bytes, group: int) -> Bytes:
     """`data` with the bytes of each whole group of so many reversed."""
     if group == 1:
@@ -80,42 +93,59 @@ class Mover:
 
     # --- runs --------------------------------------------------------------
 
-    def reach(self, source: int | None, target: int, unit: int, count: int) -> int:
-        """How many of `count` units of `unit` bytes can be moved as one; 0 to go burst by burst.
+    def reach(self, source: int | None, target: int, unit: int, count: int) -> Reach:
+        """How many of `count` units of `unit` bytes can be moved as one, and where they lie.
 
-        Nothing is moved and no read is reported as a fault. A write that will be
-        refused further on is reported now, and comes true when the burst gets there.
+        Nothing is moved. A transaction that will be refused further on is reported now, and
+        comes true when the burst gets there. Reads run ahead: one may be reported that a
+        refused write before it then keeps from being made.
         """
         if self._gate.foresees:
-            return 0
+            return NOTHING
         count = min(count, (TOP - target) // unit, count if source is None else (TOP - source) // unit)
         while count:
             read = None if source is None else self._port.peek_span(Iova(source), count * unit)
             write = self._port.peek_span(Iova(target), count * unit)
-            if write is not None and self._gate.is_memory(write):
-                if source is None:
-                    return self._writable(target, unit, count)
-                if read is not None and self._gate.is_memory(read) and not overlap(read, write):
-                    return self._writable(target, unit, count)
+            if write is not None and (source is None or read is not None) and self._movable(read, write):
+                break
             count >>= 2
-        return 0
+        return self._ask(source, target, unit, count)
 
-    def read_run(self, address: int, size: int) -> Bytes:
-        """A range that `reach` has found readable."""
-        return self._port.read(Iova(address), size)[1]
+    def _ask(self, source: int | None, target: int, unit: int, count: int) -> Reach:
+        """As many as the IOMMU lets through, and no debugger's word for where they go."""
+        while count:
+            read, at, writing = None, target, True
+            try:
+                if source is not None:
+                    at, writing = source, False
+                    read = self._port.span(Iova(source), count * unit, write=False)
+                at, writing = target, True
+                write = self._port.span(Iova(target), count * unit, write=True)
+            except DmaAbort as abort:
+                failed = abort.iova if at <= abort.iova < at + count * unit else at
+                self._gate.foresee(failed, writing, abort)
+                count = (failed - at) // unit
+            else:
+                return Reach(count, read, write) if self._movable(read, write) else NOTHING
+        return NOTHING
 
-    def write_run(self, address: int, data: Bytes) -> None:
-        """A range that `reach` has found writable."""
-        self._port.write(Iova(address), data)
+    def _movable(self, read: PageSpan | None, write: PageSpan) -> bool:
+        """Whether both are memory, and no byte that is written is read afterwards."""
+        if not self._gate.is_memory(write):
+            return False
+        return read is None or (self._gate.is_memory(read) and not overlap(read, write))
 
-    def _writable(self, target: int, unit: int, count: int) -> int:
-        try:
-            self._port.span(Iova(target), count * unit, write=True)
-        except DmaAbort as abort:
-            at = abort.iova if target <= abort.iova < target + count * unit else target
-            self._gate.foresee(at, True, abort)
-            return (at - target) // unit
-        return count
+    def read_run(self, reach: Reach) -> Bytes:
+        """What lies where `reach` reads. ValueError if it only writes."""
+        if reach.read is None:
+            raise ValueError("nothing is to be read")
+        return self._port.master.read_span(reach.read)
+
+    def write_run(self, reach: Reach, data: Bytes) -> None:
+        """`data` to where `reach` writes. ValueError if it moves nothing."""
+        if reach.write is None:
+            raise ValueError("nothing is to be written")
+        self._port.master.write_span(reach.write, data)
 
 
 def overlap(one: PageSpan, other: PageSpan) -> bool:

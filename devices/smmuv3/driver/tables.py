@@ -9,7 +9,6 @@ from __future__ import annotations
 from errno import EINVAL
 
 import numpy as np
-from numpy.typing import NDArray
 
 from devices.smmuv3.driver.features import MOST_L1_BITS, STRTAB_SPLIT
 from devices.smmuv3.spec import (
@@ -130,15 +129,7 @@ class IoPageTable(PageTable):
     """
 
     def __init__(self, memory: KernelMemory, granule: Granule, input_bits: int, stage: int) -> None:
-        views: dict[PhysAddr, NDArray[np.uint64]] = {}
         pages = 1 << granule.page_order
-
-        def view(address: PhysAddr, count: int) -> NDArray[np.uint64]:
-            words = views.get(address)
-            if words is None:
-                words = views[address] = memory.words(address, count)
-            return words
-
         start, root = initial_level(input_bits, granule), None
         extra = input_bits - level_shift(start, granule)
         self._side_by_side: tuple[PhysAddr, int] | None = None
@@ -149,7 +140,7 @@ class IoPageTable(PageTable):
         super().__init__(
             lambda: memory.alloc_pages(pages),
             lambda table: memory.free_pages(table, pages),
-            view,
+            memory.words,
             granule,
             input_bits,
             stage,

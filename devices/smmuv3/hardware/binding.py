@@ -3,7 +3,7 @@
 Source: ARM IHI 0070, 3.4 (address ranges, top byte ignore), 3.12 (fault models),
 3.17 (tags), 7.3 (what an event says); ARM DDI 0487, D8 for what permissions mean.
 
-Not modelled: S2PTW for fetches of context descriptors, memory attributes of the output.
+Not modelled: memory attributes of the output.
 """
 
 from __future__ import annotations

@@ -24,13 +24,12 @@ from devices.smmuv3.spec import (
     Features,
     L1ContextDescriptor,
     L1StreamTableDescriptor,
+    S1Format,
     StreamTableEntry,
 )
 from soc.address import PAGE_MASK, PAGE_SHIFT, PhysAddr
 from soc.mmu.leaves import FaultKind, Permission
-
-LEAF_BITS = {1: 6, 2: 10}
-"""Substream bits that index a second-level table, by STE.S1Fmt; the other formats are linear."""
+from soc.mmu.nested import is_device
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,7 @@ class Configuration:
         if (cached := self._streams.get(stream)) is not None:
             cached.bindings.pop(index, None)
             if not leaf:
-                cached.tables.pop(index >> LEAF_BITS.get(cached.ste.s1_fmt, 0), None)
+                cached.tables.pop(index >> S1Format(cached.ste.s1_fmt).leaf_bits, None)
 
     def invalidate_contexts(self, stream: int) -> None:
         """CFGI_CD_ALL."""
@@ -183,7 +182,7 @@ class Configuration:
     def _context_address(self, stream: CachedStream, index: int, access: Access) -> PhysAddr:
         """Where a context lies: an IPA where stage 2 translates."""
         ste = stream.ste
-        leaf_bits = LEAF_BITS.get(ste.s1_fmt, 0) if ste.substreams else 0
+        leaf_bits = S1Format(ste.s1_fmt).leaf_bits if ste.substreams else 0
         if not leaf_bits:
             return PhysAddr(ste.s1_context_ptr + index * CD_WORDS * 8)
         number = index >> leaf_bits
@@ -212,7 +211,9 @@ class Configuration:
         if region.walker is None:
             raise stage2.fault(access, access.iova, EventId.F_TRANSLATION, ipa, FaultClass.CD)
         leaves = region.walker.walk(region.page, 1)
-        if leaves.faults[0] == FaultKind.NONE and not leaves.permissions[0] & Permission.READ:
+        protected = ste.s2_ptw and is_device(int(leaves.attributes[0]))
+        readable = leaves.permissions[0] & Permission.READ and not protected
+        if leaves.faults[0] == FaultKind.NONE and not readable:
             raise stage2.fault(access, access.iova, EventId.F_PERMISSION, ipa, FaultClass.CD)
         if leaves.faults[0] != FaultKind.NONE:
             raise stage2.walk_fault(access, access.iova, leaves, 0, region.page, FaultClass.CD)

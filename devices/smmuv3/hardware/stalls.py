@@ -2,7 +2,9 @@
 
 A stalled transaction has an event with a tag (STAG) in the event queue. While
 the queue takes no event, or every tag is in use, the transaction waits without
-one and is retried when that ends.
+one and is retried when that ends. Of those whose engine has not waited for the
+answer no more are kept than can have a tag: the rest count as aborted, which is
+what such an engine has made of them.
 
 Not modelled: early retry, and the suppression of records of similar stalls.
 """
@@ -40,6 +42,7 @@ class StallBuffer:
     """Everything that is held, up to `most` transactions with a tag."""
 
     def __init__(self, most: int) -> None:
+        self._most = most
         self._free = list(range(most - 1, -1, -1))
         self._tagged: dict[int, Stall] = {}
         self._waiting: list[Stall] = []
@@ -48,7 +51,7 @@ class StallBuffer:
         """Hold a transfer. `record(tag)` writes its event and says whether it could."""
         stall = Stall(stream, transfer)
         if not self._free:
-            self._waiting.append(stall)
+            self._wait(stall)
             return
         stall.tag = self._free.pop()
         self._tagged[stall.tag] = stall
@@ -56,7 +59,7 @@ class StallBuffer:
             del self._tagged[stall.tag]
             self._free.append(stall.tag)
             stall.tag = None
-            self._waiting.append(stall)
+            self._wait(stall)
 
     def resume(self, stream: int, tag: int, answer: Answer) -> None:
         """CMD_RESUME. Nothing happens unless `tag` belongs to a transaction of `stream`."""
@@ -76,6 +79,15 @@ class StallBuffer:
             if not self._free or not possible():
                 return
             self._release(stall, Answer.RETRY)
+
+    def _wait(self, stall: Stall) -> None:
+        """Hold a stall without an event. With too many, the oldest that nobody waits for go."""
+        self._waiting.append(stall)
+        if len(self._waiting) <= self._most:
+            return
+        idle = [held for held in self._waiting[:-1] if not held.transfer.awaited]
+        for held in idle[: len(self._waiting) - self._most]:
+            self._release(held, Answer.ABORT)
 
     def _release(self, stall: Stall, answer: Answer) -> None:
         """Let go of a stall, unless an answer to one before it led to this one's already."""

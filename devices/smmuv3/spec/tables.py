@@ -20,6 +20,10 @@ class S1Format(IntEnum):
     TWO_LEVEL_4K = 1
     TWO_LEVEL_64K = 2
 
+    @classmethod
+    def _missing_(cls, value: object) -> S1Format | None:
+        return cls.LINEAR if value == 3 else None
+
     @property
     def leaf_bits(self) -> int:
         """Bits of a substream id that index a level-2 table; 0 for a linear one."""
