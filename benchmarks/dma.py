@@ -81,7 +81,7 @@ def rows(board: Path) -> list[Row]:
         found = []
         for name, run, bar in (("scattered 4 KiB pages", PAGE_SIZE, WARM), ("2 MiB blocks", BLOCK, BLOCKS)):
             sgt = here.buffer(SIZE, run)
-            dma_map_sgtable(here.device, sgt, DmaDirection.BIDIRECTIONAL, "the bench")
+            dma_map_sgtable(here.device, sgt, DmaDirection.BIDIRECTIONAL, what="the bench")
             found += _transfers(here, sgt, name, bar, cold=run == PAGE_SIZE)
         found += _mapping(here)
         return found
@@ -93,7 +93,7 @@ def sizes(board: Path) -> Iterator[tuple[int, float, float, float]]:
         with bench(board) as here:
             size = 1 << 20 + power
             sgt = here.buffer(size, PAGE_SIZE)
-            dma_map_sgtable(here.device, sgt, DmaDirection.BIDIRECTIONAL, "the bench")
+            dma_map_sgtable(here.device, sgt, DmaDirection.BIDIRECTIONAL, what="the bench")
             data, iova = _device_memory(size), Iova(int(sgt.dma_address[0]))
             write = _writer(here, iova, data)
             copy, warm = fastest(_copier(here, data), write)
@@ -121,7 +121,7 @@ def _mapping(here: Bench) -> list[Row]:
     sgt, data = here.buffer(SIZE, PAGE_SIZE), _device_memory(SIZE)
 
     def map_and_unmap() -> None:
-        dma_map_sgtable(here.device, sgt, DmaDirection.BIDIRECTIONAL, "the bench")
+        dma_map_sgtable(here.device, sgt, DmaDirection.BIDIRECTIONAL, what="the bench")
         dma_unmap_sgtable(here.device, sgt, DmaDirection.BIDIRECTIONAL)
 
     found = []

@@ -14,8 +14,6 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from heaps.genpool import GenPool
 from soc.address import PhysAddr, human_size, page_align
 from soc.dmabuf.buffer import DmaBuf, DmaBufAttachment, DmaBufOps
@@ -27,14 +25,13 @@ from soc.kernel.dma import (
     dma_unmap_sgtable,
 )
 from soc.kernel.errors import KernelError
+from soc.kernel.mm.clear import clear
 from soc.kernel.scatterlist import DmaDirection, SgTable
 from soc.memory.span import PageSpan
 
 if TYPE_CHECKING:
     from soc.kernel.device import Device
     from soc.kernel.kernel import Kernel
-
-CLEAR_CHUNK = 1 << 20
 
 
 class CarveoutHeap:
@@ -44,7 +41,6 @@ class CarveoutHeap:
         self.kernel = kernel
         self.name = name
         self.pool = GenPool(base, size)
-        self._zeros = np.zeros(CLEAR_CHUNK, dtype=np.uint8)
         self.clear(base, size)
 
     @property
@@ -80,12 +76,11 @@ class CarveoutHeap:
         return dma_buf_export(self.kernel, buffer, buffer.ops(), length, os.O_RDWR, self.name)
 
     def clear(self, base: PhysAddr, size: int) -> None:
-        """Zero memory that is nobody's with the CPU, in pieces."""
+        """Zero memory that is nobody's with the CPU."""
+        span = PageSpan.linear(base, size)
         if self.kernel.cache is not None:
-            self.kernel.cache.forget(PageSpan.linear(base, size).frames)
-        for offset in range(0, size, CLEAR_CHUNK):
-            piece = min(CLEAR_CHUNK, size - offset)
-            self.kernel.cpu.write_span(PageSpan.linear(PhysAddr(base + offset), piece), self._zeros[:piece])
+            self.kernel.cache.forget(span.frames)
+        clear(self.kernel.cpu, span)
 
 
 class CarveoutBuffer:
@@ -110,7 +105,7 @@ class CarveoutBuffer:
     def map(self, attachment: DmaBufAttachment, direction: DmaDirection) -> SgTable:
         """A copy of the table, mapped for the attachment's device. The errno of dma_map_sgtable."""
         sgt = self.table.copy()
-        dma_map_sgtable(attachment.device, sgt, direction, str(attachment.dmabuf))
+        dma_map_sgtable(attachment.device, sgt, direction, what=str(attachment.dmabuf))
         self._mappings[sgt] = attachment.device, direction
         return sgt
 

@@ -12,12 +12,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from soc.address import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, PhysAddr
+from soc.address import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from soc.memory.span import Frames, PageSpan
 
 if TYPE_CHECKING:
@@ -33,6 +34,16 @@ class DmaDirection(Enum):
     TO_DEVICE = 1
     FROM_DEVICE = 2
     NONE = 3
+
+    @property
+    def device_reads(self) -> bool:
+        """Whether the device may read the memory."""
+        return self in (DmaDirection.TO_DEVICE, DmaDirection.BIDIRECTIONAL)
+
+    @property
+    def device_writes(self) -> bool:
+        """Whether the device may write the memory."""
+        return self in (DmaDirection.FROM_DEVICE, DmaDirection.BIDIRECTIONAL)
 
 
 def _none() -> Ints:
@@ -51,6 +62,11 @@ def page_frames(starts: Ints, counts: Ints) -> Frames:
     steps[np.cumsum(counts) - counts] = np.diff(first, prepend=0) - np.append(0, counts[:-1] - 1)
     frames: Frames = np.cumsum(steps)
     return frames
+
+
+def _begins(apart: NDArray[np.bool_]) -> Ints:
+    """Which of n elements begin a group, ascending; `apart`, shape (n - 1,), says between which one ends."""
+    return np.append(0, np.flatnonzero(apart) + 1)
 
 
 @dataclass(eq=False)
@@ -115,11 +131,24 @@ class SgTable:
 
     @cached_property
     def spans(self) -> list[PageSpan]:
-        """The memory as few spans: one for whole pages, else one per entry."""
+        """The memory in few spans: an entry joins the one before where it goes on at its last byte or
+        both meet at a page boundary. No span for a table without bytes."""
+        if not self.size:
+            return []
         if self.page_aligned:
             return [PageSpan.of(self._frames, 0, self.size)]
-        entries = zip(self.starts.tolist(), self.lengths.tolist(), strict=True)
-        return [PageSpan.linear(PhysAddr(start), length) for start, length in entries if length]
+        used = self.lengths > 0
+        starts, lengths = self.starts[used], self.lengths[used]
+        ends = starts + lengths
+        pages_meet = (ends[:-1] | starts[1:]) & PAGE_MASK == 0
+        first = _begins(ends[:-1] != starts[1:])
+        runs, sizes = starts[first], np.add.reduceat(lengths, first)
+        group = _begins(~pages_meet[first[1:] - 1])
+        counts = ((runs + sizes + PAGE_MASK) >> PAGE_SHIFT) - (runs >> PAGE_SHIFT)
+        return [
+            PageSpan.of(page_frames(runs[a:b], counts[a:b]), int(runs[a]) & PAGE_MASK, int(sizes[a:b].sum()))
+            for a, b in pairwise([*group.tolist(), len(runs)])
+        ]
 
     @cached_property
     def _frames(self) -> Frames:

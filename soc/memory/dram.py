@@ -184,7 +184,17 @@ class Dram:
         return bank.windows.open([(start - bank.base, size) for start, size in runs])
 
     def index(self, frames: Frames) -> Frames:
-        """Where `frames`, all DRAM, stand in an array of one element per page of all banks in order."""
+        """Where `frames` stand in an array of one element per page of all banks in order.
+
+        KeyError if one is not DRAM.
+        """
+        outside = self._banks_of(frames) < 0
+        if outside.any():
+            raise KeyError(f"frame {int(frames[outside.argmax()]):#x} is not DRAM")
+        return self.index_of_held(frames)
+
+    def index_of_held(self, frames: Frames) -> Frames:
+        """`index` of frames that the caller knows to be DRAM: nothing is looked at."""
         if len(self.banks) == 1:
             return frames - self.banks[0].first_frame
         index = np.zeros(frames.shape, dtype=np.int64)

@@ -64,7 +64,7 @@ class Traffic:
         """Book the pending spans on their pages; the first and last may be partial."""
         for (span, write, rows), times in self._pending.items():
             counters = self._writes if write else self._reads
-            index = self._dram.index(span.frames)
+            index = self._dram.index_of_held(span.frames)
             if rows is not None:
                 moved = rows.bytes_per_page(span.offset, len(index))
                 np.add.at(counters, index, np.uint64(times) * moved)

@@ -16,7 +16,6 @@ from soc.verify.evidence import Evidence, buffers_used
 from soc.verify.proof import Proof, prove, reasons
 from soc.verify.result import RunResult, Span
 
-
 MOST_INCIDENTS = 100
 """Cache incidents that a report lists; the check says how many there were."""
 

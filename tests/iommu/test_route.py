@@ -87,8 +87,9 @@ def test_what_the_kernel_maps_the_device_reaches(tmp_path, outer, inner):
 
 
 def test_where_linux_ignores_a_missing_property_the_hardware_does_not(tmp_path):
-    """The classic: no dma-ranges between two levels, so the driver uses physical addresses."""
-    bus = INNER + "  " + ENGINE.format(more="")
+    """The classic: two buses without dma-ranges below one that has it; drivers use physical addresses."""
+    innermost = "".join(f"  {line}\n" for line in INNER.replace("inner", "innermost").splitlines())
+    bus = INNER + innermost + "    " + ENGINE.format(more="")
     board = DmaBoard(tmp_path, bus, bus="  dma-ranges: [[0x0, 0x80000000, 64M]]\n")
     device, phys = board.device(), board.pages(1)
     assert dma_map_single(device, phys, PAGE, DmaDirection.TO_DEVICE) == phys >= BASE

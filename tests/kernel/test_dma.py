@@ -70,7 +70,7 @@ def test_scattered_memory_is_one_segment_for_a_device_without_limits(board):
 def test_the_direction_is_the_permission(board, direction, reads, writes):
     """Stage 1 has no write-only pages, so FROM_DEVICE can be read too."""
     sgt, port = board.buffer(2), board.port(DISPLAY)
-    dma_map_sgtable(board.device("lcdif"), sgt, direction, "frame-0")
+    dma_map_sgtable(board.device("lcdif"), sgt, direction, what="frame-0")
     iova = Iova(int(sgt.dma_address[0]))
     assert reads
     port.read(iova, sgt.size)
@@ -85,7 +85,7 @@ def test_the_direction_is_the_permission(board, direction, reads, writes):
 
 def test_past_the_end_and_after_unmap_the_device_faults(board):
     sgt, port, device = board.buffer(1, 2), board.port(DISPLAY), board.device("lcdif")
-    dma_map_sgtable(device, sgt, TO, "frame-0")
+    dma_map_sgtable(device, sgt, TO, what="frame-0")
     iova = Iova(int(sgt.dma_address[0]))
     port.read(iova, 3 * PAGE)
     with pytest.raises(DmaAbort, match="F_TRANSLATION") as caught:
@@ -306,7 +306,7 @@ def test_unmapping_where_no_mapping_begins_is_a_warning(board):
 
 def test_privileged_mappings_refuse_unprivileged_accesses(board):
     device, phys = board.device("lcdif"), board.kernel.memory.alloc_pages(1)
-    iova = dma_map_single(device, phys, PAGE, BOTH, DmaAttrs.PRIVILEGED)
+    iova = dma_map_single(device, phys, PAGE, BOTH, attrs=DmaAttrs.PRIVILEGED)
     with pytest.raises(DmaAbort, match="F_PERMISSION"):
         board.port(DISPLAY).read(Iova(iova), 4)
 

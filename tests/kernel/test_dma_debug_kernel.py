@@ -44,7 +44,7 @@ def test_a_second_unmap_is_told_with_its_address(board):
 def test_two_devices_that_write_one_buffer(board):
     camera, display, sgt = board.device("camera"), board.device("lcdif"), board.buffer(2, 1)
     dma_map_sgtable(camera, sgt, FROM)
-    dma_map_sgtable(display, sgt.copy(), FROM, "frame 7")
+    dma_map_sgtable(display, sgt.copy(), FROM, what="frame 7")
     assert board.kernel.log.warnings == [f"DMA-API: {display.driver.name} {display.name}: {OVERLAP}"]
     mapped_at = f"DMA-API: Mapped at: {board.kernel.clock.now / 1e9:.6f} s, frame 7"
     assert board.kernel.log.entries[-1].text == mapped_at

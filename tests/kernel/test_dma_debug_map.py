@@ -108,9 +108,9 @@ def test_sg_segment_across_the_boundary(bench):
 @pytest.mark.parametrize("size", [0, (1 << 24) + 1])
 def test_coherent_memory_of_a_size_no_device_takes(bench, size):
     bench.camera.coherent_dma_mask = 24
-    bench.debug.alloc_coherent(bench.camera, 1 << 24, 0, 0)
+    bench.debug.coherent_size(bench.camera, 1 << 24)
     assert bench.said() == []
-    bench.debug.alloc_coherent(bench.camera, size, 0, 0)
+    bench.debug.coherent_size(bench.camera, size)
     assert bench.said() == [
         "device driver allocates coherent memory of unsupported size"
         f" [size={size} bytes] [mask=0x0000000000ffffff]"

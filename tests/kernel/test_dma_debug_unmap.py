@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from soc.kernel.dma.debug.entry import DMA_MAPPING_ERROR
+from soc.kernel.dma import DMA_MAPPING_ERROR
 from tests.kernel.dma_debug_bench import BOTH, FROM, IOVA, NOT_MINE, PAGE, TO, Bench
 
 

@@ -76,13 +76,13 @@ def test_every_call_is_reported(board):
     ]
     dma_unmap_single(device, address, 300, TO)
     assert debug.take() == [("unmap_page", address, 300, TO)]
-    dma_map_page(device, phys >> 12, 8, 300, TO, DmaAttrs.SKIP_CPU_SYNC)
+    dma_map_page(device, phys >> 12, 8, 300, TO, attrs=DmaAttrs.SKIP_CPU_SYNC)
     dma_unmap_page(device, phys + 8, 300, TO)
     assert debug.take() == [
         ("map_page", phys + 8, 300, TO, phys + 8, "a buffer", True),
         ("unmap_page", phys + 8, 300, TO),
     ]
-    dma_map_sgtable(device, sgt, BOTH, "frame-0", DmaAttrs.SKIP_CPU_SYNC)
+    dma_map_sgtable(device, sgt, BOTH, what="frame-0", attrs=DmaAttrs.SKIP_CPU_SYNC)
     dma_sync_sg_for_cpu(device, sgt, BOTH)
     dma_sync_sg_for_device(device, sgt, BOTH)
     dma_unmap_sgtable(device, sgt, BOTH)
@@ -91,12 +91,12 @@ def test_every_call_is_reported(board):
     dma_unmap_sg(device, sgt, TO)
     assert debug.take() == [
         ("map_sg", sgt, BOTH, "frame-0", True),
-        ("sync_sg_for_cpu", sgt, BOTH),
-        ("sync_sg_for_device", sgt, BOTH),
-        ("unmap_sg", sgt, BOTH),
+        ("sync_sg_for_cpu", sgt, BOTH, None),
+        ("sync_sg_for_device", sgt, BOTH, None),
+        ("unmap_sg", sgt, BOTH, None),
         ("map_sg", sgt, TO, "a buffer", False),
-        ("unmap_sg", sgt, TO),
-        ("unmap_sg", sgt, TO),
+        ("unmap_sg", sgt, TO, None),
+        ("unmap_sg", sgt, TO, None),
     ]
     dma_map_resource(device, 0x1000, 16, BOTH)
     dma_unmap_resource(device, 0x1000, 16, BOTH)
@@ -108,6 +108,7 @@ def test_every_call_is_reported(board):
     dma_free_coherent(device, 90, memory, 7)
     cpu_address = memory.cpu_address
     assert debug.take() == [
+        ("coherent_size", 100),
         ("alloc_coherent", 100, memory.dma_address, cpu_address, "a ring"),
         ("free_coherent", 90, 7, cpu_address),
     ]
@@ -124,7 +125,7 @@ def test_an_unmap_is_reported_while_the_table_still_says_what_it_gives_back(boar
     seen = []
 
     class Looks(Recorder):
-        def unmap_sg(self, device, sgt, direction):
+        def unmap_sg(self, device, sgt, direction, nents):
             seen.append(sgt.dma_address.tolist())
 
     board.kernel.dma_debug = Looks()
@@ -144,7 +145,7 @@ def test_failures_are_reported_as_such_or_not_at_all(board):
         dma_map_sgtable(device, board.table(1), TO)
     device.coherent_dma_mask = 31
     assert dma_alloc_coherent(device, PAGE) is None
-    assert debug.take() == []
+    assert debug.take() == [("coherent_size", PAGE)]
 
 
 def test_a_correct_driver_has_no_complaint(board):

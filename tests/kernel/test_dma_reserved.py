@@ -25,7 +25,8 @@ REGIONS = (
     "  ion@83200000: &ion {compatible: ion-region, reg: [[0x83200000, 1M]]}\n"
     "  off@83300000: &off {compatible: shared-dma-pool, reg: [[0x83300000, 1M]], status: disabled}\n"
     "  bounce@83400000: &bounce {compatible: restricted-dma-pool, reg: [[0x83400000, 1M]]}\n"
-    "  mapless@83500000: &mapless {compatible: restricted-dma-pool, reg: [[0x83500000, 1M]], no-map: true}\n"
+    "  global@83500000: &global {compatible: restricted-dma-pool, reg: [[0x83500000, 1M]],"
+    " 'linux,dma-default': true}\n"
     "  odd@83600000: &odd {compatible: [acme,scratch], reg: [[0x83600000, 1M]]}\n"
 )
 ALL = "[*pool, *other, *area, *area2, *ion, *off, *odd]"
@@ -149,7 +150,7 @@ def test_a_restricted_pool_needs_no_driver(tmp_path):
 
 
 def test_one_that_cannot_be_set_up_is_told(tmp_path):
-    board = DmaBoard(tmp_path, more=", memory-region: [*mapless]", reserved=REGIONS)
+    board = DmaBoard(tmp_path, more=", memory-region: [*global]", reserved=REGIONS)
     device = board.device()
     assert device.restricted_pool is None
     assert board.kernel.log.warnings == [

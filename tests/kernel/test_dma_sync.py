@@ -77,8 +77,8 @@ def test_the_table_for_single_mappings(either, direction, to_device, to_cpu):
     assert diary.take() == did(to_device, 64)
     dma_unmap_single(device, address, 300, direction)
     assert diary.take() == did(to_cpu)
-    address = dma_map_single(device, phys, 300, direction, DmaAttrs.SKIP_CPU_SYNC)
-    dma_unmap_single(device, address, 300, direction, DmaAttrs.SKIP_CPU_SYNC)
+    address = dma_map_single(device, phys, 300, direction, attrs=DmaAttrs.SKIP_CPU_SYNC)
+    dma_unmap_single(device, address, 300, direction, attrs=DmaAttrs.SKIP_CPU_SYNC)
     assert diary.take() == []
 
 
@@ -102,7 +102,7 @@ def test_the_table_for_sg_tables(either, direction, to_device, to_cpu):
     dma_sync_sg_for_device(device, sgt, direction)
     assert diary.take() == [], "a table that is not mapped"
     dma_map_sgtable(device, sgt, direction, attrs=DmaAttrs.SKIP_CPU_SYNC)
-    dma_unmap_sgtable(device, sgt, direction, DmaAttrs.SKIP_CPU_SYNC)
+    dma_unmap_sgtable(device, sgt, direction, attrs=DmaAttrs.SKIP_CPU_SYNC)
     assert diary.take() == []
 
 

@@ -239,7 +239,7 @@ def test_lazy_unmap_leaves_the_device_a_window(rehearsal):
     device, sgt, port = board.device("camera"), board.buffer(1), board.port(CAMERA)
     watch = StaleWatch(board.kernel.iommu, board.machine.clock)
     watch.watch(SMMU, port)
-    dma_map_sgtable(device, sgt, BOTH, "frame-0")
+    dma_map_sgtable(device, sgt, BOTH, what="frame-0")
     iova = Iova(int(sgt.dma_address[0]))
     port.write(iova, np.arange(4, dtype=np.uint8))
     assert watch.count == 0, "a mapping in use is no stale one"
@@ -268,7 +268,7 @@ def test_strict_unmap_leaves_none(rehearsal):
     device, sgt, port = board.device("camera"), board.buffer(1), board.port(CAMERA)
     watch = StaleWatch(board.kernel.iommu, board.machine.clock)
     watch.watch(SMMU, port)
-    dma_map_sgtable(device, sgt, BOTH, "frame-0")
+    dma_map_sgtable(device, sgt, BOTH, what="frame-0")
     iova = Iova(int(sgt.dma_address[0]))
     port.read(iova, 4)
     dma_unmap_sgtable(device, sgt, BOTH)
@@ -280,7 +280,7 @@ def test_strict_unmap_leaves_none(rehearsal):
 def test_a_lazy_fault_says_that_others_may_not_fault(rehearsal):
     board = rehearsal(bootargs="iommu.strict=0")
     device, sgt = board.device("camera"), board.buffer(2)
-    dma_map_sgtable(device, sgt, BOTH, "frame-0")
+    dma_map_sgtable(device, sgt, BOTH, what="frame-0")
     iova = Iova(int(sgt.dma_address[0]))
     board.port(CAMERA).read(iova, 4)
     dma_unmap_sgtable(device, sgt, BOTH)

@@ -78,7 +78,7 @@ def test_the_device_uses_another_page_until_somebody_syncs(board):
     dma_sync_sgtable_for_device(device, sgt, BOTH)
     assert board.engine_reads(address, 4) == b"next"
     board.engine_writes(address, b"lost")
-    dma_unmap_sgtable(device, sgt, BOTH, DmaAttrs.SKIP_CPU_SYNC)
+    dma_unmap_sgtable(device, sgt, BOTH, attrs=DmaAttrs.SKIP_CPU_SYNC)
     assert board.seen(int(sgt.starts[0]), 4) == b"next", "SKIP_CPU_SYNC copies nothing out"
     assert sgt.bounce_copies == 3
 
@@ -166,7 +166,7 @@ def test_a_full_pool_is_told_at_most_ten_times_in_five_seconds(board):
     board.kernel.clock.advance(5_000_000_001)
     dma_map_single(device, phys, PAGE, TO)
     assert board.log()[10:] == ["swiotlb_tbl_map_single: 15 callbacks suppressed", full]
-    assert dma_map_single(device, phys, PAGE, TO, DmaAttrs.NO_WARN) == DMA_MAPPING_ERROR
+    assert dma_map_single(device, phys, PAGE, TO, attrs=DmaAttrs.NO_WARN) == DMA_MAPPING_ERROR
     assert len(board.log()) == 12
 
 

@@ -7,8 +7,14 @@ from __future__ import annotations
 
 from enum import Enum, IntFlag
 
-DMA_MAPPING_ERROR = (1 << 64) - 1
+ADDRESS_MASK = (1 << 64) - 1
+"""The bits of a dma_addr_t."""
+
+DMA_MAPPING_ERROR = ADDRESS_MASK
 """What dma_map_single and its kin return on failure: no mapping ever has this address."""
+
+WIDEST_BOUNDARY = (1 << 63) - 1
+"""No boundary at all, for addresses in arrays of 64-bit integers."""
 
 NO_LIMIT = (1 << 64) - 1
 """SIZE_MAX: dma_max_mapping_size of a device whose mappings may have any size."""
@@ -21,7 +27,7 @@ class DmaAttrs(IntFlag):
     SKIP_CPU_SYNC         no cache maintenance; a bounce slot is still filled at map
     WRITE_COMBINE         a write-combining mapping for the CPU
     FORCE_CONTIGUOUS      one physical run, also behind an IOMMU
-    ALLOC_SINGLE_PAGES    do not look for large blocks
+    ALLOC_SINGLE_PAGES    do not look for large blocks; single pages are what there is anyway
     NO_WARN               no message when an allocation or a bounce fails
     PRIVILEGED            for privileged transactions of the device only
     """

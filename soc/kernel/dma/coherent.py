@@ -21,8 +21,9 @@ from soc.address import PAGE_SHIFT, PhysAddr, page_align
 from soc.kernel.dma import iommu_map
 from soc.kernel.dma.attrs import DmaAttrs, MemoryType
 from soc.kernel.dma.limits import to_bus
-from soc.kernel.dma.source import Pages, clear, contiguous, scattered
+from soc.kernel.dma.source import Pages, contiguous, scattered
 from soc.kernel.errors import KernelError
+from soc.kernel.mm.clear import clear
 from soc.kernel.mm.vmap import KernelMapping
 from soc.kernel.scatterlist import DmaDirection, SgTable
 from soc.memory.span import Bytes, Frames
@@ -78,6 +79,9 @@ def dma_alloc_coherent(
     From the device's coherent pool if it has one, and then from nowhere else. With
     NO_KERNEL_MAPPING and no IOMMU nobody zeroes it: there is no mapping to do it through.
     """
+    debug = device.kernel.dma_debug
+    if debug is not None:
+        debug.coherent_size(device, size)
     if size <= 0:
         return None
     if device.coherent_pool is not None:
@@ -86,7 +90,6 @@ def dma_alloc_coherent(
         memory = _from_iommu(device, size, attrs, what)
     else:
         memory = _direct(device, size, attrs)
-    debug = device.kernel.dma_debug
     if memory is not None and debug is not None:
         debug.alloc_coherent(device, size, memory.dma_address, memory.cpu_address, what)
     return memory
@@ -118,9 +121,12 @@ def dma_mmap_coherent(device: Device, memory: CoherentMemory, offset: int, count
     -ENXIO outside it.
     """
     pages = len(memory.pages.frames)
-    if offset >= pages or count > pages - offset:
+    if not (0 <= offset < pages and 0 <= count <= pages - offset):
         raise KernelError(ENXIO, f"{device.name}: {count} pages from page {offset} on: there are {pages}")
     return memory.pages.frames[offset : offset + count]
+
+
+dma_mmap_attrs = dma_mmap_coherent
 
 
 def dma_get_sgtable(device: Device, memory: CoherentMemory) -> SgTable:
@@ -128,10 +134,6 @@ def dma_get_sgtable(device: Device, memory: CoherentMemory) -> SgTable:
     if memory.pages.source == POOL:
         raise KernelError(ENXIO, f"{device.name}: a coherent pool has no pages to list")
     return SgTable.of_pages(memory.pages.frames)
-
-
-dma_mmap_attrs = dma_mmap_coherent
-dma_get_sgtable_attrs = dma_get_sgtable
 
 
 def dma_pgprot(device: Device, attrs: DmaAttrs) -> MemoryType:
@@ -148,7 +150,8 @@ def _from_pool(device: Device, size: int) -> CoherentMemory | None:
         return None
     frames = np.arange(address >> PAGE_SHIFT, (address + page_align(size)) >> PAGE_SHIFT, dtype=np.int64)
     pages = Pages(frames, POOL, lambda: pool.release(address, size))
-    return _zeroed(CoherentMemory(device, pages, size, _bus(device, address), MemoryType.WRITE_COMBINE))
+    _zero(device, pages, MemoryType.WRITE_COMBINE)
+    return CoherentMemory(device, pages, size, _bus(device, address), MemoryType.WRITE_COMBINE)
 
 
 def _direct(device: Device, size: int, attrs: DmaAttrs) -> CoherentMemory | None:
@@ -157,13 +160,13 @@ def _direct(device: Device, size: int, attrs: DmaAttrs) -> CoherentMemory | None
         return None
     kind = dma_pgprot(device, attrs)
     memory = CoherentMemory(device, pages, size, _bus(device, pages.span.address), kind)
-    if kind is not MemoryType.CACHED and device.kernel.cache is not None:
-        device.kernel.cache.clean(pages.span)  # no dirty line of the alias may land on it later
     restricted = device.restricted_pool is not None and device.restricted_pool.for_alloc
-    if attrs & DmaAttrs.NO_KERNEL_MAPPING and not restricted:
-        memory.mapped = False
-        return memory
-    return _zeroed(memory)
+    memory.mapped = restricted or not attrs & DmaAttrs.NO_KERNEL_MAPPING
+    if memory.mapped:
+        _zero(device, pages, kind)
+    else:
+        _settle(device, pages, kind)
+    return memory
 
 
 def _from_iommu(device: Device, size: int, attrs: DmaAttrs, what: str) -> CoherentMemory | None:
@@ -172,10 +175,8 @@ def _from_iommu(device: Device, size: int, attrs: DmaAttrs, what: str) -> Cohere
     pages = take(device, wanted, attrs)
     if pages is None:
         return None
-    clear(device, pages.span)
     kind = dma_pgprot(device, attrs)
-    if kind is not MemoryType.CACHED and device.kernel.cache is not None:
-        device.kernel.cache.clean(pages.span)
+    _zero(device, pages, kind)
     bits = device.coherent_dma_mask
     try:
         iova = iommu_map.map_frames(device, pages.frames, DmaDirection.BIDIRECTIONAL, what, attrs, bits)
@@ -186,10 +187,16 @@ def _from_iommu(device: Device, size: int, attrs: DmaAttrs, what: str) -> Cohere
     return CoherentMemory(device, pages, size, iova, kind, mapped)
 
 
-def _zeroed(memory: CoherentMemory) -> CoherentMemory:
-    """Written through the memory's own mapping."""
-    memory.write(0, np.zeros(len(memory.pages.frames) << PAGE_SHIFT, dtype=np.uint8))
-    return memory
+def _zero(device: Device, pages: Pages, kind: MemoryType) -> None:
+    """The CPU clears the pages before they become memory of `kind`."""
+    clear(device.kernel.cpu, pages.span)
+    _settle(device, pages, kind)
+
+
+def _settle(device: Device, pages: Pages, kind: MemoryType) -> None:
+    """No dirty line of the kernel's cached alias may land on memory that is not cached later."""
+    if kind is not MemoryType.CACHED and device.kernel.cache is not None:
+        device.kernel.cache.clean(pages.span)
 
 
 def _bus(device: Device, phys: PhysAddr) -> int:

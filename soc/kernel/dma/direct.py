@@ -17,9 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soc.address import PhysAddr
-from soc.kernel.dma.arch_sync import arch_sync_dma_for_cpu, arch_sync_dma_for_device, needs_maintenance
+from soc.kernel.dma.arch_sync import (
+    arch_sync_dma_for_cpu,
+    arch_sync_dma_for_device,
+    needs_maintenance,
+    one_piece,
+)
 from soc.kernel.dma.attrs import DMA_MAPPING_ERROR, DmaAttrs
-from soc.kernel.dma.limits import capable, to_bus, to_physical
+from soc.kernel.dma.limits import capable, highest, to_bus, to_physical
 from soc.kernel.dma.swiotlb.kmalloc import kmalloc_needs_bounce
 from soc.kernel.dma.swiotlb.pool import Bounce, Swiotlb
 from soc.kernel.errors import KernelError
@@ -88,7 +93,7 @@ def map_page(device: Device, phys: PhysAddr, size: int, direction: DmaDirection,
             return DMA_MAPPING_ERROR
         place = bounce.address
     if needs_maintenance(device, attrs):
-        arch_sync_dma_for_device(device, [PageSpan.linear(place, size)])
+        arch_sync_dma_for_device(device, one_piece(device, place, size))
     return address
 
 
@@ -98,7 +103,7 @@ def unmap_page(device: Device, address: int, size: int, direction: DmaDirection,
     if phys is None:
         return
     if needs_maintenance(device, attrs):
-        arch_sync_dma_for_cpu(device, [PageSpan.linear(phys, size)], direction)
+        arch_sync_dma_for_cpu(device, one_piece(device, phys, size), direction)
     pool = device.bounce_pool
     if pool is not None and (bounce := pool.find(phys)):
         pool.unmap(bounce, direction, attrs)
@@ -110,7 +115,7 @@ def sync_for_cpu(device: Device, address: int, size: int, direction: DmaDirectio
     if phys is None:
         return
     if needs_maintenance(device):
-        arch_sync_dma_for_cpu(device, [PageSpan.linear(phys, size)], direction)
+        arch_sync_dma_for_cpu(device, one_piece(device, phys, size), direction)
     pool = device.bounce_pool
     if pool is not None and (bounce := pool.find(phys)):
         pool.sync_for_cpu(device, bounce, phys, size, direction)
@@ -125,7 +130,7 @@ def sync_for_device(device: Device, address: int, size: int, direction: DmaDirec
     if pool is not None and (bounce := pool.find(phys)):
         pool.sync_for_device(device, bounce, phys, size, direction)
     if needs_maintenance(device):
-        arch_sync_dma_for_device(device, [PageSpan.linear(phys, size)])
+        arch_sync_dma_for_device(device, one_piece(device, phys, size))
 
 
 def map_resource(device: Device, phys: PhysAddr, size: int) -> int:
@@ -138,8 +143,7 @@ def map_resource(device: Device, phys: PhysAddr, size: int) -> int:
 
 def reaches(device: Device, bus: int, size: int) -> bool:
     """Whether the device can address `size` bytes at `bus` (dma_capable)."""
-    addresses = np.array([bus], dtype=np.int64)
-    return bool(capable(device.dma_mask or 0, device, addresses, np.array([size], dtype=np.int64))[0])
+    return bus >= 0 and bus + size - 1 <= highest(device.dma_mask or 0, device)
 
 
 def overflow(device: Device, kind: str, bus: int, size: int) -> None:

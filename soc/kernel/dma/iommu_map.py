@@ -19,8 +19,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from soc.address import PAGE_SHIFT, Iova, PhysAddr
-from soc.kernel.dma.arch_sync import arch_sync_dma_for_cpu, arch_sync_dma_for_device, needs_maintenance
-from soc.kernel.dma.attrs import DMA_MAPPING_ERROR, DmaAttrs
+from soc.kernel.dma.arch_sync import (
+    arch_sync_dma_for_cpu,
+    arch_sync_dma_for_device,
+    needs_maintenance,
+    one_piece,
+)
+from soc.kernel.dma.attrs import DMA_MAPPING_ERROR, WIDEST_BOUNDARY, DmaAttrs
 from soc.kernel.dma.limits import iova_bits
 from soc.kernel.dma.segments import layout, segments
 from soc.kernel.dma.swiotlb.kmalloc import kmalloc_needs_bounce
@@ -29,12 +34,13 @@ from soc.kernel.errors import KernelError
 from soc.kernel.iommu.domain import IommuDomain
 from soc.kernel.iommu.io_pgtable import Prot
 from soc.kernel.scatterlist import DmaDirection, SgTable
-from soc.memory.span import Frames, PageSpan
+from soc.memory.span import Frames
 
 if TYPE_CHECKING:
     from soc.kernel.device import Device
 
-WIDEST_BOUNDARY = (1 << 63) - 1
+OUTPUT_BITS = 48
+"""Physical addresses that a descriptor of the 4 KiB granule has room for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,15 +104,28 @@ def map_page(
         return DMA_MAPPING_ERROR
     device.singles[iova] = Single(iova, phys, size, found)
     if needs_maintenance(device, attrs):
-        arch_sync_dma_for_device(device, [PageSpan.linear(phys, size)])
+        arch_sync_dma_for_device(device, one_piece(device, phys, size))
     return iova
+
+
+def map_resource(
+    device: Device, phys: PhysAddr, size: int, direction: DmaDirection, what: str, attrs: DmaAttrs
+) -> int:
+    """The IOVA of registers of another device, DMA_MAPPING_ERROR without one."""
+    bits = device.dma_mask or 0
+    if size > 1 << iova_bits(bits, device) or (phys + size - 1) >> OUTPUT_BITS:
+        return DMA_MAPPING_ERROR
+    try:
+        return map_range(device, phys, size, direction, what, attrs, bits)
+    except KernelError:
+        return DMA_MAPPING_ERROR
 
 
 def unmap_page(device: Device, address: int, direction: DmaDirection, attrs: DmaAttrs) -> None:
     """Undo `map_page`."""
     single = device.singles.pop(Iova(address), None)
     if single is not None and needs_maintenance(device, attrs):
-        arch_sync_dma_for_cpu(device, [PageSpan.linear(single.phys, single.size)], direction)
+        arch_sync_dma_for_cpu(device, one_piece(device, single.phys, single.size), direction)
     unmap_range(device, address)
     if single is not None and single.bounce is not None:
         pool, bounce = single.bounce
@@ -120,7 +139,7 @@ def sync_for_cpu(device: Device, address: int, size: int, direction: DmaDirectio
         return
     single, phys = found
     if needs_maintenance(device):
-        arch_sync_dma_for_cpu(device, [PageSpan.linear(phys, size)], direction)
+        arch_sync_dma_for_cpu(device, one_piece(device, phys, size), direction)
     if single.bounce is not None:
         single.bounce[0].sync_for_cpu(device, single.bounce[1], phys, size, direction)
 
@@ -134,7 +153,7 @@ def sync_for_device(device: Device, address: int, size: int, direction: DmaDirec
     if single.bounce is not None:
         single.bounce[0].sync_for_device(device, single.bounce[1], phys, size, direction)
     if needs_maintenance(device):
-        arch_sync_dma_for_device(device, [PageSpan.linear(phys, size)])
+        arch_sync_dma_for_device(device, one_piece(device, phys, size))
 
 
 def sync_sg_for_cpu(device: Device, sgt: SgTable, direction: DmaDirection) -> None:
@@ -181,7 +200,7 @@ def map_frames(
 
 
 def unmap_range(device: Device, address: int) -> None:
-    """Free the IOVA range that begins in the granule of `address`; a W when none does."""
+    """Free the IOVA range that begins in the granule of `address`; a WARN when none does."""
     domain = domain_of(device)
     start = Iova(address & -(1 << domain.geometry.granule))
     try:

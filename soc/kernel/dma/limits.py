@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from soc.kernel.device import Device
 
 WIDEST = 64
+MAX_SEGMENT_SIZE = 64 << 10
+SEGMENT_BOUNDARY = 0xFFFF_FFFF
 
 
 def dma_set_mask(device: Device, bits: int) -> None:
@@ -47,13 +49,13 @@ def dma_set_mask_and_coherent(device: Device, bits: int) -> None:
 
 
 def dma_set_max_seg_size(device: Device, size: int) -> None:
-    """The longest DMA segment the device takes, in bytes; 64 KiB if nobody sets it."""
-    device.max_segment_size = size
+    """The longest DMA segment the device takes, in bytes; 64 KiB if nobody sets it, or to 0."""
+    device.max_segment_size = size or MAX_SEGMENT_SIZE
 
 
 def dma_set_seg_boundary(device: Device, mask: int) -> None:
-    """No segment crosses a multiple of `mask` + 1, a power of two; 4 GiB if nobody sets it."""
-    device.segment_boundary = mask
+    """No segment crosses a multiple of `mask` + 1, a power of two; 4 GiB if nobody sets it, or to 0."""
+    device.segment_boundary = mask or SEGMENT_BOUNDARY
 
 
 def dma_set_min_align_mask(device: Device, mask: int) -> None:
@@ -112,6 +114,8 @@ def capable(bits: int, device: Device, bus: Ints, lengths: Ints) -> NDArray[np.b
 
 def _supported(device: Device, bits: int) -> bool:
     """Every kernel serves 32 bits; fewer must reach what the DMA zone has (dma_direct_supported)."""
+    if bits < 0:
+        return False
     if device.behind_iommu or bits >= 32:
         return True
     last_page = (_end_of_dram(device) - 1) >> PAGE_SHIFT << PAGE_SHIFT

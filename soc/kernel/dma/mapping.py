@@ -2,7 +2,9 @@
 
 After a map the memory is the device's until it is unmapped or synced. Through
 the IOMMU when the device has a domain that translates, else directly.
-Memory is given by physical address.
+Memory is given by physical address. A DMA address of the driver's is taken as
+the 64 bits it has in C; what is wrong with a call is the checks' matter
+(soc.kernel.dma.debug), the call itself does as much of it as makes sense.
 Source: kernel/dma/mapping.c, Documentation/core-api/dma-api.rst.
 
 Not modelled: peer-to-peer memory between PCI devices; what is not DRAM in a
@@ -15,11 +17,12 @@ from errno import EINVAL, EIO, EREMOTEIO
 
 import numpy as np
 
-from soc.address import PhysAddr
+from soc.address import PAGE_SHIFT, PhysAddr
 from soc.kernel.device import Device
 from soc.kernel.dma import direct, iommu_map
-from soc.kernel.dma.attrs import DMA_MAPPING_ERROR, DmaAttrs
+from soc.kernel.dma.attrs import ADDRESS_MASK, DMA_MAPPING_ERROR, DmaAttrs
 from soc.kernel.errors import KernelError
+from soc.kernel.mm.vmap import KernelMapping
 from soc.kernel.scatterlist import DmaDirection, SgTable
 
 NO_ATTRS = DmaAttrs.NONE
@@ -29,6 +32,7 @@ def dma_map_sgtable(
     device: Device,
     sgt: SgTable,
     direction: DmaDirection,
+    *,
     what: str = "a buffer",
     attrs: DmaAttrs = NO_ATTRS,
 ) -> None:
@@ -55,11 +59,42 @@ def dma_map_sgtable(
 
 
 def dma_unmap_sgtable(
-    device: Device, sgt: SgTable, direction: DmaDirection, attrs: DmaAttrs = NO_ATTRS
+    device: Device, sgt: SgTable, direction: DmaDirection, *, attrs: DmaAttrs = NO_ATTRS
 ) -> None:
     """Undo `dma_map_sgtable`. Nothing happens to a table that is not mapped."""
+    dma_unmap_sg(device, sgt, direction, attrs=attrs)
+
+
+def dma_map_sg(
+    device: Device,
+    sgt: SgTable,
+    direction: DmaDirection,
+    *,
+    what: str = "a buffer",
+    attrs: DmaAttrs = NO_ATTRS,
+) -> int:
+    """The older call: how many DMA segments there are, 0 on any failure."""
+    try:
+        dma_map_sgtable(device, sgt, direction, what=what, attrs=attrs)
+    except KernelError:
+        return 0
+    return sgt.nents
+
+
+def dma_unmap_sg(
+    device: Device,
+    sgt: SgTable,
+    direction: DmaDirection,
+    nents: int | None = None,
+    *,
+    attrs: DmaAttrs = NO_ATTRS,
+) -> None:
+    """Undo `dma_map_sg`, always for all entries of the CPU side.
+
+    `nents` is how many the driver believes there are, by default what is right; only the checks compare.
+    """
     if (debug := device.kernel.dma_debug) is not None:
-        debug.unmap_sg(device, sgt, direction)
+        debug.unmap_sg(device, sgt, direction, nents)
     if not sgt.nents:
         return
     if device.behind_iommu:
@@ -69,36 +104,29 @@ def dma_unmap_sgtable(
     sgt.dma_address, sgt.dma_length = sgt.dma_address[:0], sgt.dma_length[:0]
 
 
-def dma_map_sg(
-    device: Device, sgt: SgTable, direction: DmaDirection, attrs: DmaAttrs = NO_ATTRS, what: str = "a buffer"
-) -> int:
-    """The older call: how many DMA segments there are, 0 on any failure."""
-    try:
-        dma_map_sgtable(device, sgt, direction, what, attrs)
-    except KernelError:
-        return 0
-    return sgt.nents
-
-
-def dma_unmap_sg(device: Device, sgt: SgTable, direction: DmaDirection, attrs: DmaAttrs = NO_ATTRS) -> None:
-    """Undo `dma_map_sg`, always for all entries of the CPU side."""
-    dma_unmap_sgtable(device, sgt, direction, attrs)
-
-
 def dma_map_single(
     device: Device,
-    phys: PhysAddr,
+    phys: PhysAddr | KernelMapping,
     size: int,
     direction: DmaDirection,
-    attrs: DmaAttrs = NO_ATTRS,
+    *,
     what: str = "a buffer",
+    attrs: DmaAttrs = NO_ATTRS,
 ) -> int:
     """The address of `size` bytes at `phys` for `device`, DMA_MAPPING_ERROR on failure: test it.
 
-    -EINVAL without a direction or bytes.
+    A WARN and failure for a vmalloc address, which a `KernelMapping` stands for; failure for
+    what is not DRAM. -EINVAL without a direction or bytes.
     """
     _check(device, size, direction)
+    if isinstance(phys, KernelMapping):
+        device.kernel.log.warn_once(f"{device.title}: rejecting DMA map of vmalloc memory", "map of vmalloc")
+        return DMA_MAPPING_ERROR
     if _no_mask(device, "dma_map_single"):
+        return DMA_MAPPING_ERROR
+    if device.kernel.cpu.bus.dram.bank(phys, size) is None:
+        if device.kernel.dma_debug is not None:
+            device.kernel.dma_debug.map_of_no_memory(device, phys, size)
         return DMA_MAPPING_ERROR
     if device.behind_iommu:
         address = iommu_map.map_page(device, phys, size, direction, what, attrs)
@@ -111,9 +139,10 @@ def dma_map_single(
 
 
 def dma_unmap_single(
-    device: Device, address: int, size: int, direction: DmaDirection, attrs: DmaAttrs = NO_ATTRS
+    device: Device, address: int, size: int, direction: DmaDirection, *, attrs: DmaAttrs = NO_ATTRS
 ) -> None:
     """Undo `dma_map_single`."""
+    address &= ADDRESS_MASK
     if (debug := device.kernel.dma_debug) is not None:
         debug.unmap_page(device, address, size, direction)
     if address == DMA_MAPPING_ERROR:
@@ -130,18 +159,20 @@ def dma_map_page(
     offset: int,
     size: int,
     direction: DmaDirection,
-    attrs: DmaAttrs = NO_ATTRS,
+    *,
     what: str = "a buffer",
+    attrs: DmaAttrs = NO_ATTRS,
 ) -> int:
     """`dma_map_single` of `size` bytes that start `offset` bytes into page `frame`."""
-    return dma_map_single(device, PhysAddr((frame << 12) + offset), size, direction, attrs, what)
+    phys = PhysAddr((frame << PAGE_SHIFT) + offset)
+    return dma_map_single(device, phys, size, direction, what=what, attrs=attrs)
 
 
 def dma_unmap_page(
-    device: Device, address: int, size: int, direction: DmaDirection, attrs: DmaAttrs = NO_ATTRS
+    device: Device, address: int, size: int, direction: DmaDirection, *, attrs: DmaAttrs = NO_ATTRS
 ) -> None:
     """Undo `dma_map_page`."""
-    dma_unmap_single(device, address, size, direction, attrs)
+    dma_unmap_single(device, address, size, direction, attrs=attrs)
 
 
 def dma_mapping_error(device: Device, address: int) -> bool:
@@ -156,8 +187,9 @@ def dma_map_resource(
     phys: PhysAddr,
     size: int,
     direction: DmaDirection,
-    attrs: DmaAttrs = NO_ATTRS,
+    *,
     what: str = "a resource",
+    attrs: DmaAttrs = NO_ATTRS,
 ) -> int:
     """The address of another device's registers for `device`, DMA_MAPPING_ERROR on failure, also for DRAM."""
     _check(device, size, direction)
@@ -167,11 +199,7 @@ def dma_map_resource(
         device.kernel.log.warn_once(f"{device.title}: dma_map_resource of RAM at {phys:#x}", "resource")
         return DMA_MAPPING_ERROR
     if device.behind_iommu:
-        try:
-            bits = device.dma_mask or 0
-            address = int(iommu_map.map_range(device, phys, size, direction, what, attrs, bits))
-        except KernelError:
-            address = DMA_MAPPING_ERROR
+        address = iommu_map.map_resource(device, phys, size, direction, what, attrs)
     else:
         address = direct.map_resource(device, phys, size)
     if (debug := device.kernel.dma_debug) is not None:
@@ -180,9 +208,10 @@ def dma_map_resource(
 
 
 def dma_unmap_resource(
-    device: Device, address: int, size: int, direction: DmaDirection, attrs: DmaAttrs = NO_ATTRS
+    device: Device, address: int, size: int, direction: DmaDirection, *, attrs: DmaAttrs = NO_ATTRS
 ) -> None:
     """Undo `dma_map_resource`."""
+    address &= ADDRESS_MASK
     if (debug := device.kernel.dma_debug) is not None:
         debug.unmap_resource(device, address, size, direction)
     if device.behind_iommu and address != DMA_MAPPING_ERROR:
@@ -195,7 +224,7 @@ def _check(device: Device, size: int, direction: DmaDirection) -> None:
 
 
 def _no_mask(device: Device, call: str) -> bool:
-    """Whether nobody said what the device can address; a W once per call."""
+    """Whether nobody said what the device can address; a WARN once per call."""
     if device.dma_mask is not None:
         return False
     device.kernel.log.warn_once(f"{device.title}: {call} of a device without a dma_mask", f"{call} mask")

@@ -19,8 +19,9 @@ from soc.kernel.dma import iommu_map
 from soc.kernel.dma.arch_sync import arch_sync_dma_for_device, needs_maintenance
 from soc.kernel.dma.attrs import DmaAttrs
 from soc.kernel.dma.limits import to_bus
-from soc.kernel.dma.source import clear, contiguous, scattered
+from soc.kernel.dma.source import contiguous, scattered
 from soc.kernel.errors import KernelError
+from soc.kernel.mm.clear import clear
 from soc.kernel.mm.vmap import KernelMapping
 from soc.kernel.scatterlist import DmaDirection, SgTable
 from soc.memory.span import Frames
@@ -44,9 +45,10 @@ def dma_alloc_noncontiguous(
     attrs: DmaAttrs = DmaAttrs.NONE,
     what: str = "non-contiguous memory",
 ) -> NoncontiguousTable | None:
-    """Zeroed memory for `size` bytes as one DMA segment of `device`; None on failure.
+    """Zeroed memory for `size` bytes as one DMA segment of `device`; None on failure,
+    without bytes and without a direction.
 
-    A W and None for attributes other than ALLOC_SINGLE_PAGES. The memory is the
+    A WARN and None for attributes other than ALLOC_SINGLE_PAGES. The memory is the
     device's: sync the table before the CPU uses it.
     """
     if attrs & ~DmaAttrs.ALLOC_SINGLE_PAGES:
@@ -55,10 +57,12 @@ def dma_alloc_noncontiguous(
         device.kernel.log.warn_once(text, "dma_alloc_noncontiguous attrs")
         return None
     wanted = page_align(size)
-    pages = (scattered if device.behind_iommu else contiguous)(device, wanted, attrs) if size > 0 else None
+    if size <= 0 or direction is DmaDirection.NONE:
+        return None
+    pages = (scattered if device.behind_iommu else contiguous)(device, wanted, attrs)
     if pages is None:
         return None
-    clear(device, pages.span)
+    clear(device.kernel.cpu, pages.span)
     if device.behind_iommu:
         bits = device.coherent_dma_mask
         try:
@@ -80,12 +84,12 @@ def dma_alloc_noncontiguous(
 
 
 def dma_free_noncontiguous(device: Device, table: NoncontiguousTable, direction: DmaDirection) -> None:
-    """Undo `dma_alloc_noncontiguous`."""
+    """Undo `dma_alloc_noncontiguous`. Only the checks mind a table that was freed before."""
     if device.kernel.dma_debug is not None:
         device.kernel.dma_debug.unmap_sg(device, table, direction)
-    if not table.nents:
+    if table.give_back is _nothing:
         return
-    if device.behind_iommu:
+    if device.behind_iommu and table.nents:
         iommu_map.unmap_range(device, int(table.dma_address[0]))
     if device.kernel.cache is not None:
         device.kernel.cache.forget(table.frames())
@@ -102,7 +106,7 @@ def dma_vmap_noncontiguous(device: Device, table: NoncontiguousTable) -> KernelM
 def dma_mmap_noncontiguous(device: Device, table: NoncontiguousTable, offset: int, count: int) -> Frames:
     """The frames that `count` pages of user space from page `offset` on would map. -ENXIO outside it."""
     frames = table.frames()
-    if offset >= len(frames) or count > len(frames) - offset:
+    if not (0 <= offset < len(frames) and 0 <= count <= len(frames) - offset):
         raise KernelError(
             ENXIO, f"{device.name}: {count} pages from page {offset} on: there are {len(frames)}"
         )

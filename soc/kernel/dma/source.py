@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 CMA_ALIGNMENT_ORDER = 8
 """CONFIG_CMA_ALIGNMENT: larger requests are not aligned any further."""
-ZEROS = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,32 +59,18 @@ def contiguous(device: Device, size: int, attrs: DmaAttrs) -> Pages | None:
 
 
 def scattered(device: Device, size: int, attrs: DmaAttrs) -> Pages | None:
-    """Pages from anywhere for `size` bytes, single ones with ALLOC_SINGLE_PAGES; not zeroed. None without."""
-    pages, count = device.kernel.memory.pages, size >> PAGE_SHIFT
-    frames: Frames | None
-    if attrs & DmaAttrs.ALLOC_SINGLE_PAGES:
-        singles = [frame for _ in range(count) if (frame := pages.alloc(0)) is not None]
-        frames = np.array(singles, dtype=np.int64)
-        if len(frames) < count:
-            pages.free_pages(frames)
-            frames = None
-    else:
-        frames = pages.alloc_pages(count)
+    """Pages from anywhere for `size` bytes; not zeroed. None, and a message, without.
+
+    They are single pages to the allocator in any case, however they lie, so ALLOC_SINGLE_PAGES,
+    which saves Linux the search for large blocks, changes nothing.
+    """
+    pages = device.kernel.memory.pages
+    frames = pages.alloc_pages(size >> PAGE_SHIFT)
     if frames is None:
         _failed(device, 0, attrs)
         return None
     kept = frames
     return Pages(kept, "pages", lambda: pages.free_pages(kept))
-
-
-def clear(device: Device, span: PageSpan) -> None:
-    """The CPU zeroes whole pages through its cached mapping, in pieces."""
-    step = ZEROS >> PAGE_SHIFT
-    zeros = np.zeros(min(ZEROS, span.size), dtype=np.uint8)
-    for first in range(0, len(span.frames), step):
-        frames = span.frames[first : first + step]
-        size = len(frames) << PAGE_SHIFT
-        device.kernel.cpu.write_span(PageSpan.of(frames, 0, size), zeros[:size])
 
 
 def _from_cma(device: Device, area: CmaArea, count: int, attrs: DmaAttrs) -> Pages | None:

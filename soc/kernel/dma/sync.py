@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from soc.kernel.device import Device
 from soc.kernel.dma import direct, iommu_map
+from soc.kernel.dma.attrs import ADDRESS_MASK
 from soc.kernel.scatterlist import DmaDirection, SgTable
 
 
 def dma_sync_single_for_cpu(device: Device, address: int, size: int, direction: DmaDirection) -> None:
     """`size` bytes from DMA address `address` on become the CPU's."""
+    address &= ADDRESS_MASK
     if (debug := device.kernel.dma_debug) is not None:
         debug.sync_single_for_cpu(device, address, size, direction)
     way = iommu_map if device.behind_iommu else direct
@@ -23,6 +25,7 @@ def dma_sync_single_for_cpu(device: Device, address: int, size: int, direction: 
 
 def dma_sync_single_for_device(device: Device, address: int, size: int, direction: DmaDirection) -> None:
     """The same bytes become the device's again."""
+    address &= ADDRESS_MASK
     if (debug := device.kernel.dma_debug) is not None:
         debug.sync_single_for_device(device, address, size, direction)
     way = iommu_map if device.behind_iommu else direct
@@ -43,23 +46,36 @@ def dma_sync_single_range_for_device(
     dma_sync_single_for_device(device, address + offset, size, direction)
 
 
-def dma_sync_sgtable_for_cpu(device: Device, sgt: SgTable, direction: DmaDirection) -> None:
-    """All of a mapped table becomes the CPU's; nothing happens to one that is not mapped."""
+def dma_sync_sg_for_cpu(
+    device: Device, sgt: SgTable, direction: DmaDirection, nents: int | None = None
+) -> None:
+    """All of a mapped table becomes the CPU's; nothing happens to one that is not mapped.
+
+    `nents` is how many entries the driver believes the CPU side has; only the checks compare.
+    """
     if (debug := device.kernel.dma_debug) is not None:
-        debug.sync_sg_for_cpu(device, sgt, direction)
+        debug.sync_sg_for_cpu(device, sgt, direction, nents)
     if sgt.nents:
         way = iommu_map if device.behind_iommu else direct
         way.sync_sg_for_cpu(device, sgt, direction)
 
 
-def dma_sync_sgtable_for_device(device: Device, sgt: SgTable, direction: DmaDirection) -> None:
+def dma_sync_sg_for_device(
+    device: Device, sgt: SgTable, direction: DmaDirection, nents: int | None = None
+) -> None:
     """All of a mapped table becomes the device's again."""
     if (debug := device.kernel.dma_debug) is not None:
-        debug.sync_sg_for_device(device, sgt, direction)
+        debug.sync_sg_for_device(device, sgt, direction, nents)
     if sgt.nents:
         way = iommu_map if device.behind_iommu else direct
         way.sync_sg_for_device(device, sgt, direction)
 
 
-dma_sync_sg_for_cpu = dma_sync_sgtable_for_cpu
-dma_sync_sg_for_device = dma_sync_sgtable_for_device
+def dma_sync_sgtable_for_cpu(device: Device, sgt: SgTable, direction: DmaDirection) -> None:
+    """`dma_sync_sg_for_cpu` of all entries."""
+    dma_sync_sg_for_cpu(device, sgt, direction)
+
+
+def dma_sync_sgtable_for_device(device: Device, sgt: SgTable, direction: DmaDirection) -> None:
+    """`dma_sync_sg_for_device` of all entries."""
+    dma_sync_sg_for_device(device, sgt, direction)

@@ -7,12 +7,13 @@ from errno import EFAULT, ENOMEM
 import numpy as np
 from numpy.typing import NDArray
 
-from soc.address import PAGE_SHIFT, PAGE_SIZE, PhysAddr
+from soc.address import PAGE_SHIFT, PhysAddr
 from soc.bus import Master
 from soc.devicetree.fragmentation import fragmentation
 from soc.devicetree.tree import Tree
 from soc.kernel.errors import KernelError
 from soc.kernel.log import KernelLog
+from soc.kernel.mm.clear import clear
 from soc.kernel.mm.cma import CmaAreas, created, usable_regions
 from soc.kernel.mm.fragment import fragment
 from soc.kernel.mm.migrate import Migration
@@ -65,8 +66,7 @@ class KernelMemory:
         if frame is None:
             raise KernelError(ENOMEM, f"no {count} contiguous free pages")
         address = PhysAddr(frame << PAGE_SHIFT)
-        zeros = np.zeros(count * PAGE_SIZE, dtype=np.uint8)
-        self._cpu.memory.write(PageSpan.linear(address, len(zeros)), zeros)
+        clear(self._cpu, PageSpan.linear(address, count << PAGE_SHIFT))
         return address
 
     def free_pages(self, address: PhysAddr, count: int) -> None:

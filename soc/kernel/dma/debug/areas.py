@@ -8,8 +8,12 @@ drivers have frames in hand, so each of its checks is what it means for one:
   (a carveout), so there it is allowed.
 - not allocated: a page that the page allocator has free. Linux does not ask
   (its words for memory of a driver are few); it is the same mistake met earlier.
-- stack, vmalloc area, kernel text or rodata: task stacks, vmalloc addresses and
-  the kernel's image are not in the modelled DRAM, so no frame can be one.
+- vmalloc area: an address that a `KernelMapping` stands for; dma_map_single
+  refuses it before anything is looked at here.
+- stack: not possible here. Kernel code runs on the host's stack, so no frame of
+  the modelled DRAM is part of one (check_for_stack).
+- kernel text, rodata: not possible here. The kernel is this program; it has no
+  image in the modelled DRAM that a driver could point at (check_for_illegal_area).
 Of a scatter-gather list the ends of each entry are looked at for DRAM, its
 first page for being allocated.
 Source: check_for_stack, check_for_illegal_area, debug_dma_map_single of kernel/dma/debug.c.

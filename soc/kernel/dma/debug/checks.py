@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from soc.kernel.dma.attrs import ADDRESS_MASK, DMA_MAPPING_ERROR, WIDEST_BOUNDARY
 from soc.kernel.dma.debug.entry import (
-    ADDRESS_MASK,
-    DMA_MAPPING_ERROR,
     Entry,
     ErrorCheck,
     MapType,
@@ -91,7 +90,7 @@ def segments(device: Device, sgt: SgTable) -> Iterator[str]:
     if (length := int(sgt.lengths.max())) > largest:
         yield f"mapping sg segment longer than device claims to support [len={length}] [max={largest}]"
     last = sgt.dma_address + sgt.dma_length - 1
-    across = (sgt.dma_address ^ last) & ~boundary
+    across = (sgt.dma_address ^ last) & ~min(boundary, WIDEST_BOUNDARY)
     if across.any():
         index = int((across != 0).argmax())
         start, end = int(sgt.dma_address[index]), int(last[index])

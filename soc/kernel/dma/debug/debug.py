@@ -1,6 +1,6 @@
 """The checks of the DMA API: each of its functions reports here what it does.
 
-Call a `map` or `alloc` hook after it has succeeded (with DMA_MAPPING_ERROR if a
+Call a `map_` or `alloc_` hook after it has succeeded (with DMA_MAPPING_ERROR if a
 single mapping failed), an `unmap`, `free` or `sync` hook before anything is
 undone: the list's DMA side says what is being given back. Nothing here changes
 what the call does; complaints are warnings in the log.
@@ -16,10 +16,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from soc.kernel.dma.attrs import ADDRESS_MASK, DMA_MAPPING_ERROR
 from soc.kernel.dma.debug import checks
 from soc.kernel.dma.debug.areas import Areas
 from soc.kernel.dma.debug.cachelines import LINE_SIZE
-from soc.kernel.dma.debug.entry import ADDRESS_MASK, DMA_MAPPING_ERROR, Entry, ErrorCheck, MapType, one
+from soc.kernel.dma.debug.entry import Entry, ErrorCheck, MapType, one
 from soc.kernel.dma.debug.recorder import Recorder
 from soc.kernel.scatterlist import DmaDirection, SgTable
 
@@ -63,6 +64,10 @@ class DmaDebug:
         if self.records.add(entry):
             self.records.complain(entry, self._areas.single(phys, size))
             self.records.hold(entry, *one(phys, size), shared=skip_cpu_sync)
+
+    def map_of_no_memory(self, device: Device, phys: int, size: int) -> None:
+        """A single mapping was refused because `size` bytes at `phys` are not DRAM."""
+        self.records.refuse(device, self._areas.single(phys, size))
 
     def map_resource(
         self,
@@ -149,6 +154,10 @@ class DmaDebug:
 
     # --- coherent memory ---------------------------------------------------------
 
+    def coherent_size(self, device: Device, size: int) -> None:
+        """dma_alloc_coherent is asked for `size` bytes; call it before anything is allocated."""
+        self.records.refuse(device, checks.coherent_size(device, size))
+
     def alloc_coherent(
         self, device: Device, size: int, dma_addr: int, cpu_addr: int, what: str = "coherent memory"
     ) -> None:
@@ -158,7 +167,6 @@ class DmaDebug:
         """
         entry = Entry(MapType.COHERENT, device, BIDIRECTIONAL, *one(dma_addr, size), cpu_addr, 0, what)
         if self.records.add(entry):
-            self.records.complain(entry, checks.coherent_size(device, size))
             self.records.hold(entry, *one(cpu_addr & ~(LINE_SIZE - 1), LINE_SIZE))
 
     def free_coherent(self, device: Device, size: int, dma_addr: int, cpu_addr: int) -> None:

@@ -11,15 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from soc.kernel.dma.attrs import ADDRESS_MASK
 from soc.kernel.scatterlist import DmaDirection, Ints
 
 if TYPE_CHECKING:
     from soc.kernel.device import Device
     from soc.kernel.dma.debug.cachelines import Held
-
-ADDRESS_MASK = (1 << 64) - 1
-DMA_MAPPING_ERROR = ADDRESS_MASK
-"""The address that no mapping has: what a failed map returns."""
 
 
 class MapType(Enum):
@@ -95,9 +92,13 @@ class Entry:
 
 
 def one(address: int, size: int) -> tuple[Ints, Ints]:
-    """A single segment as arrays; an address of 64 bits keeps its bit pattern."""
-    signed = address - (1 << 64) if address >> 63 else address
-    return np.array([signed], dtype=np.int64), np.array([size], dtype=np.int64)
+    """A single segment as arrays; an address, or a size, of 64 bits keeps its bit pattern."""
+    return np.array([_signed(address)], dtype=np.int64), np.array([_signed(size)], dtype=np.int64)
+
+
+def _signed(value: int) -> int:
+    """The low 64 bits of `value` as a signed number."""
+    return ((value & ADDRESS_MASK) ^ 1 << 63) - (1 << 63)
 
 
 def at(address: int, size: int) -> str:

@@ -15,6 +15,7 @@ from soc.kernel.dma.debug.ledger import Ledger
 from soc.kernel.scatterlist import DmaDirection, Ints
 
 if TYPE_CHECKING:
+    from soc.kernel.device import Device
     from soc.kernel.kernel import Kernel
 
 OVERLAP = "cacheline tracking EEXIST, overlapping mappings aren't supported"
@@ -47,6 +48,11 @@ class Recorder:
         for text in texts:
             if text:
                 self.complaints.report(entry.device, text, entry)
+
+    def refuse(self, device: Device, text: str | None) -> None:
+        """About a call of `device`'s driver that makes no mapping."""
+        if text and not self.disabled:
+            self.complaints.report(device, text)
 
     def hold(self, entry: Entry, starts: Ints, lengths: Ints, shared: bool = False) -> None:
         """Take the cache lines of `entry`: ranges of physical memory. `shared` lines are no complaint."""

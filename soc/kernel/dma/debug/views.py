@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from soc.kernel.dma.attrs import ADDRESS_MASK
 from soc.kernel.dma.debug.complaints import driver_string
 from soc.kernel.dma.debug.debug import DmaDebug
-from soc.kernel.dma.debug.entry import ADDRESS_MASK, Entry, spell
+from soc.kernel.dma.debug.entry import Entry, spell
 from soc.kernel.fs.pseudofs import Views, parse_unsigned
 
 DIRECTORY = "/sys/kernel/debug/dma-api"

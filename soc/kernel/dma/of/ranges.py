@@ -66,13 +66,14 @@ class DmaWindows:
 
 
 def dma_windows(node: Node, log: KernelLog) -> DmaWindows:
-    """The windows of the nearest dma-ranges above (or at) `node` that is not empty.
+    """The windows of the nearest dma-ranges above `node` that is not empty.
 
-    -ENODEV without one, or when a node between has no dma-ranges at all; -EINVAL when
-    no row of it leads to a physical address, each of which is logged.
+    -ENODEV without one, or when a bus between has no dma-ranges at all (the device's own
+    bus may lack it); -EINVAL when no row of it leads to a physical address, each of which
+    is logged.
     """
     found = False
-    bus: Node | None = node
+    bus = node.parent
     while bus is not None:
         rows = bus.ranges("dma-ranges")
         if rows:

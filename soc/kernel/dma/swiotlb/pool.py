@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from soc.kernel.device import Device
     from soc.kernel.kernel import Kernel
 
-READABLE = (DmaDirection.TO_DEVICE, DmaDirection.BIDIRECTIONAL)
-WRITABLE = (DmaDirection.FROM_DEVICE, DmaDirection.BIDIRECTIONAL)
-
 
 @dataclass(eq=False)
 class Bounce:
@@ -117,7 +114,7 @@ class Swiotlb:
 
     def unmap(self, bounce: Bounce, direction: DmaDirection, attrs: DmaAttrs) -> None:
         """Copy out what the device wrote, unless SKIP_CPU_SYNC, and free the slots."""
-        if not attrs & DmaAttrs.SKIP_CPU_SYNC and direction in WRITABLE:
+        if not attrs & DmaAttrs.SKIP_CPU_SYNC and direction.device_writes:
             self._copy(bounce, bounce.address, bounce.original, bounce.size)
         self.drop(bounce)
 
@@ -131,7 +128,7 @@ class Swiotlb:
         self, device: Device, bounce: Bounce, address: int, size: int, direction: DmaDirection
     ) -> None:
         """`size` bytes at `address` of the slots go to the original if the device may have written them."""
-        if direction in WRITABLE:
+        if direction.device_writes:
             offset, size = self._part(device, bounce, address, size)
             self._copy(bounce, PhysAddr(address), PhysAddr(bounce.original + offset), size)
 
@@ -139,7 +136,7 @@ class Swiotlb:
         self, device: Device, bounce: Bounce, address: int, size: int, direction: DmaDirection
     ) -> None:
         """The original of `size` bytes at `address` goes to the slots if the device may read them."""
-        if direction in READABLE:
+        if direction.device_reads:
             offset, size = self._part(device, bounce, address, size)
             self._copy(bounce, PhysAddr(bounce.original + offset), PhysAddr(address), size)
 
