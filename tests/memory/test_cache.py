@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -59,7 +61,9 @@ def bench():
     made.close()
 
 
+@lru_cache
 def span(at: int, size: int) -> PageSpan:
+    """The same object for the same bytes, as for the buffers of a stream."""
     return PageSpan.linear(BASE + at, size)
 
 
@@ -257,10 +261,11 @@ def test_a_rate_is_a_share(rate):
 RANGES = st.tuples(st.integers(0, SIZE - 1), st.integers(1, 5000)).map(
     lambda pair: (pair[0], min(pair[1], SIZE - pair[0]))
 )
+AGAIN = st.sampled_from([(0, 4096), (64, 8192), (100, 5000), (8192, 8000)])
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["cpu_read", "cpu_write", "device_read", "device_write", "clean", "invalidate"]),
-        RANGES,
+        RANGES | AGAIN,
         st.integers(1, 255),
     ),
     max_size=25,

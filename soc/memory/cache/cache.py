@@ -19,10 +19,13 @@ caches, exclusive monitors, write streaming.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from soc.memory.cache.incoherence import Kind, Party
 from soc.memory.cache.lines import partly_touched, touched
+from soc.memory.cache.place import Place
 from soc.memory.cache.two_views import TwoViews
 from soc.memory.rows import Rows
 from soc.memory.span import Bytes, Frames, PageSpan
@@ -30,6 +33,9 @@ from soc.memory.span import Bytes, Frames, PageSpan
 
 class CpuCache(TwoViews):
     """The cache of one machine: accesses to it and its maintenance, which outside DRAM is a KeyError."""
+
+    marks: ClassVar[bool] = True
+    """Whether every write of the CPU is marked when it is made, so that a stale line is never dirty."""
 
     # --- the CPU, through a cacheable mapping ------------------------------
 
@@ -53,6 +59,7 @@ class CpuCache(TwoViews):
         self.dram.write(span, data, rows)
         lines = np.where(cacheable, touched(span, rows), np.uint64(0))
         self._dirty[index] |= lines
+        self._epoch += 1
         self._cpu.note(index, who, self._now())
         clobbered = self._stale[index] & lines
         if clobbered.any():
@@ -63,38 +70,55 @@ class CpuCache(TwoViews):
 
     def device_read(self, span: PageSpan, name: str, rows: Rows | None = None) -> Bytes:
         """What DRAM has of `span`. Dirty lines that should have been cleaned are an incident."""
-        index = self.dram.index_of_held(span.frames)
-        if self._behind is None or not self._split[index].any():
+        place = self._place(span, rows)
+        split = self._split[place.where]
+        if self._behind is None or not split.any():
             return self.dram.read(span, rows)
         self._discover(span.frames)
-        dirty = self._dirty[index] & touched(span, rows)
+        dirty = self._dirty[place.where] & place.lines
         if dirty.any():
             kept = self.adversary.picks(dirty)
             self._write_back(span.frames, dirty & ~kept)
             self._report(Kind.STALE_DEVICE_READ, span.frames, kept, device=Party(name, self._now()))
-        return self._make_split(span.frames).read(span, rows)
+        behind = self._behind if split.all() else self._make_split(span.frames)
+        return behind.read(span, rows)
 
     def device_write(self, span: PageSpan, data: Bytes, name: str, rows: Rows | None = None) -> None:
         """Write DRAM. The CPU goes on seeing the lines it holds, and dirty ones are evicted over the data."""
-        index = self.dram.index_of_held(span.frames)
-        cacheable = self._held(index)
-        if not (cacheable.any() or self._split[index].any()):
+        place = self._place(span, rows)
+        where, lines = place.where, place.lines
+        if not place.cacheable and not self._split[where].any():
+            self.dram.write(span, data, rows)
+            return
+        if place.overtaken == self._epoch and self._behind is not None:
+            self._behind.write(span, data, rows)
+            self._device.note(where, name, self._now())
+            return
+        cacheable = self._held(where)
+        if not (cacheable.any() or self._split[where].any()):
             self.dram.write(span, data, rows)
             return
         self._discover(span.frames)
-        lines = touched(span, rows)
         held = self.adversary.picks(np.where(cacheable, lines, np.uint64(0)))
-        dirty = self._dirty[index] & lines
+        dirty = self._dirty[where] & lines
         self._write_back(span.frames, dirty & ~held)
         self._make_split(span.frames).write(span, data, rows)
-        self._device.note(index, name, self._now())
+        self._device.note(where, name, self._now())
         lost = dirty & held
-        self._stale[index] |= held & ~lost
+        self._stale[where] |= held & ~lost
         self.overtaken()
         self._refill(span.frames, lines & ~held)
         if lost.any():
             self._report(Kind.LOST_DEVICE_WRITE, span.frames, lost)
             self._write_back(span.frames, lost)
+        if self._overtaken(place):
+            place.overtaken = self._epoch
+
+    def _overtaken(self, place: Place) -> bool:
+        """Whether all lines there are stale, so that another write of a device has nothing to decide."""
+        if self.adversary.rate < 1 or not self.marks:
+            return False
+        return bool(((self._stale[place.where] & place.lines) == place.lines).all())
 
     # --- devices that see the cache ----------------------------------------
 

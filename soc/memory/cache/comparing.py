@@ -16,6 +16,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ from soc.memory.span import Frames, PageSpan
 class ComparingCache(CpuCache):
     """A `CpuCache` that is off until `enable(True)`; both views are equal then."""
 
+    marks: ClassVar[bool] = False
     _filled: Dram | None = None
 
     def enable(self, on: bool) -> None:
@@ -84,7 +86,7 @@ class ComparingCache(CpuCache):
         for bank in self._filled.banks if self._filled else ():
             bank.close()
 
-    def _held(self, index: Frames) -> NDArray[np.bool_]:
+    def _held(self, index: slice | Frames) -> NDArray[np.bool_]:
         return self._cacheable[index] & (self._filled is not None)
 
     def _discover(self, frames: Frames) -> None:

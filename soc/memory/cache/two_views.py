@@ -6,6 +6,7 @@ Source: Arm ARM (DDI 0487) B2.4.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,9 @@ from soc.memory.cache.adversary import Adversary
 from soc.memory.cache.incoherence import Incoherence, Kind, Party
 from soc.memory.cache.lines import LINE, LINE_SHIFT, LINES, Masks, copy_lines, count, first_address
 from soc.memory.cache.parties import Parties
+from soc.memory.cache.place import Place
 from soc.memory.dram import Bank, Dram
+from soc.memory.rows import Rows
 from soc.memory.span import Bytes, Frames, PageSpan
 
 Listener = Callable[[Incoherence], None]
@@ -44,6 +47,8 @@ class TwoViews:
         self._now = now
         self._behind: Dram | None = None
         pages = dram.page_count
+        self._epoch = 0
+        self._places: WeakKeyDictionary[PageSpan, dict[Rows | None, Place]] = WeakKeyDictionary()
         self._split = np.zeros(pages, dtype=np.bool_)
         self._dirty: Masks = np.zeros(pages, dtype=np.uint64)
         self._stale: Masks = np.zeros(pages, dtype=np.uint64)
@@ -53,6 +58,10 @@ class TwoViews:
         for base, size in never_cached:
             frames = np.arange(base >> PAGE_SHIFT, (base + size) >> PAGE_SHIFT, dtype=np.int64)
             self._cacheable[dram.index(frames)] = False
+
+    def holds(self, span: PageSpan) -> bool:
+        """Whether all of `span` is DRAM."""
+        return span in self._places or self.dram.holds(span)
 
     def peek_behind(self, span: PageSpan) -> Bytes:
         """What DRAM has, for a debugger: reports nothing, changes nothing."""
@@ -86,7 +95,7 @@ class TwoViews:
 
     # --- moving lines ------------------------------------------------------
 
-    def _held(self, index: Frames) -> NDArray[np.bool_]:
+    def _held(self, index: slice | Frames) -> NDArray[np.bool_]:
         """Which pages the CPU may have lines of."""
         return self._cacheable[index]
 
@@ -97,6 +106,16 @@ class TwoViews:
         """Every page that may have a line that is not clean."""
         index = np.flatnonzero(self._dirty | self._stale)
         return self.dram.frames_at(index)
+
+    def _place(self, span: PageSpan, rows: Rows | None = None) -> Place:
+        """Where `span`, or `rows` of it, lies in the books."""
+        places = self._places.get(span)
+        if places is None:
+            places = self._places[span] = {}
+        place = places.get(rows)
+        if place is None:
+            place = places[rows] = Place.of(self.dram, self._cacheable, span, rows)
+        return place
 
     def _make_split(self, frames: Frames) -> Dram:
         """Give pages a DRAM view of their own; returns the memory of all such views."""
@@ -123,6 +142,7 @@ class TwoViews:
 
     def _settled(self, frames: Frames, lines: Masks) -> None:
         """Both views of `lines` are equal now."""
+        self._epoch += 1
         index = self.dram.index_of_held(frames)
         self._dirty[index] &= ~lines
         self._stale[index] &= ~lines

@@ -16,7 +16,7 @@ class CachedView:
 
     def holds(self, span: PageSpan) -> bool:
         """Whether all of `span` is DRAM."""
-        return self._cache.dram.holds(span)
+        return self._cache.holds(span)
 
     def read(self, span: PageSpan, rows: Rows | None = None) -> Bytes:
         return self._cache.cpu_read(span, self._who, rows)
@@ -38,7 +38,7 @@ class SnoopingView:
 
     def holds(self, span: PageSpan) -> bool:
         """Whether all of `span` is DRAM."""
-        return self._cache.dram.holds(span)
+        return self._cache.holds(span)
 
     def read(self, span: PageSpan, rows: Rows | None = None) -> Bytes:
         return self._cache.coherent_read(span, self._who, rows)
@@ -60,7 +60,7 @@ class DramView:
 
     def holds(self, span: PageSpan) -> bool:
         """Whether all of `span` is DRAM."""
-        return self._cache.dram.holds(span)
+        return self._cache.holds(span)
 
     def read(self, span: PageSpan, rows: Rows | None = None) -> Bytes:
         return self._cache.device_read(span, self._who, rows)
