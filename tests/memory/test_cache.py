@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soc.memory.cache.adversary import Adversary
@@ -141,6 +141,17 @@ def test_memory_that_no_mapping_caches_has_one_view(bench):
     assert bench.cache._behind is None  # a second memory was never made
 
 
+def test_a_span_over_cached_and_uncached_pages_keeps_one_view_of_the_latter(bench):
+    at = 3 * 4096
+    bench.device_write(at - 64, b"a" * 128)
+    assert bench.cpu_read(at, 64) == b"a" * 64
+    bench.cpu_write(at, b"c" * 64)
+    assert bench.device_read(at - 64, 128) == b"a" * 64 + b"c" * 64
+    bench.device_write(at - 64, b"b" * 100)
+    assert bench.cpu_read(at, 64) == b"b" * 36 + b"c" * 28
+    assert bench.kinds == []
+
+
 def test_pages_that_change_hands_carry_no_guilt(bench):
     bench.device_write(0, b"old frame")
     bench.cache.forget(span(0, 1).frames)
@@ -272,6 +283,7 @@ STEPS = st.lists(
 )
 
 
+@settings(max_examples=400)
 @given(STEPS)
 def test_random_histories_agree_with_the_plain_model(steps):
     bench, plain = Bench(), PlainCache(SIZE, range(3 * 64, 4 * 64))

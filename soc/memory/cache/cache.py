@@ -80,7 +80,7 @@ class CpuCache(TwoViews):
             kept = self.adversary.picks(dirty)
             self._write_back(span.frames, dirty & ~kept)
             self._report(Kind.STALE_DEVICE_READ, span.frames, kept, device=Party(name, self._now()))
-        behind = self._behind if split.all() else self._make_split(span.frames)
+        behind = self._behind if split.all() else self._all_behind(span.frames)
         return behind.read(span, rows)
 
     def device_write(self, span: PageSpan, data: Bytes, name: str, rows: Rows | None = None) -> None:
@@ -102,7 +102,7 @@ class CpuCache(TwoViews):
         held = self.adversary.picks(np.where(cacheable, lines, np.uint64(0)))
         dirty = self._dirty[where] & lines
         self._write_back(span.frames, dirty & ~held)
-        self._make_split(span.frames).write(span, data, rows)
+        self._all_behind(span.frames).write(span, data, rows)
         self._device.note(where, name, self._now())
         lost = dirty & held
         self._stale[where] |= held & ~lost

@@ -118,15 +118,23 @@ class TwoViews:
         return place
 
     def _make_split(self, frames: Frames) -> Dram:
-        """Give pages a DRAM view of their own; returns the memory of all such views."""
+        """Give pages that can be cached a DRAM view of their own; returns the memory of all such views."""
         if self._behind is None:
             self._behind = Dram([Bank(bank.base, bank.size) for bank in self.dram.banks])
         index = self.dram.index_of_held(frames)
-        fresh = ~self._split[index]
+        fresh = self._cacheable[index] & ~self._split[index]
         if fresh.any():
             self._behind.put_pages(frames[fresh], self.dram.pages_of(frames[fresh]))
             self._split[index[fresh]] = True
         return self._behind
+
+    def _all_behind(self, frames: Frames) -> Dram:
+        """The memory of all DRAM views, in which pages that nobody caches are as they are now, too."""
+        behind = self._make_split(frames)
+        single = ~self._cacheable[self.dram.index_of_held(frames)]
+        if single.any():
+            behind.put_pages(frames[single], self.dram.pages_of(frames[single]))
+        return behind
 
     def _write_back(self, frames: Frames, lines: Masks) -> None:
         """The CPU's view of `lines` becomes DRAM's."""
