@@ -145,28 +145,29 @@ class CpuCache(TwoViews):
 
     def clean(self, span: PageSpan) -> None:
         """DC CVAC over `span`: dirty lines are written back."""
-        index = self.dram.index(span.frames)
-        if self._behind is None or not self._split[index].any():
+        place = self._place(span)
+        if self._behind is None or not self._split[place.where].any():
             return
         self._discover(span.frames)
-        dirty = self._dirty[index] & touched(span)
-        over = dirty & self._stale[index]
+        dirty = self._dirty[place.where] & place.lines
+        over = dirty & self._stale[place.where]
         if over.any():
             self._report(Kind.LOST_DEVICE_WRITE, span.frames, over)
         self._write_back(span.frames, dirty)
 
     def invalidate(self, span: PageSpan) -> None:
         """DC IVAC over `span`; lines it covers in part are cleaned first (arm64's dcache_inval_poc)."""
-        index = self.dram.index(span.frames)
-        if self._behind is None or not self._split[index].any():
+        place = self._place(span)
+        where = place.where
+        if self._behind is None or not self._split[where].any():
             return
         self._discover(span.frames)
-        edges = partly_touched(span) & self._dirty[index]
+        edges = partly_touched(span) & self._dirty[where]
         self._write_back(span.frames, edges)
-        dropped = self._dirty[index] & touched(span)
-        if (lost := np.where(self._device.known(index), dropped, np.uint64(0))).any():
+        dropped = self._dirty[where] & place.lines
+        if dropped.any() and (lost := np.where(self._device.known(where), dropped, np.uint64(0))).any():
             self._report(Kind.LOST_CPU_WRITE, span.frames, lost)
-        self._refill(span.frames, dropped | (self._stale[index] & touched(span)))
+        self._refill(span.frames, dropped | (self._stale[where] & place.lines))
 
     def clean_all(self) -> None:
         """A complete loop of DC CSW: every dirty line is written back."""

@@ -34,7 +34,7 @@ class Parties:
         if len(self._pending) > MOST_PENDING:
             self._spread()
 
-    def known(self, index: Frames) -> NDArray[np.bool_]:
+    def known(self, index: Where) -> NDArray[np.bool_]:
         """Which pages somebody touched."""
         self._spread()
         known: NDArray[np.bool_] = self._who[index] != 0
