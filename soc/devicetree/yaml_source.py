@@ -140,7 +140,8 @@ class _Source:
                 raise BadInput("true stands alone: it cannot be in a list", items[-1].where)
             last = event
         if not items:
-            raise BadInput("an empty list: write true for an empty property", self._events.where(start))
+            advice = "write true for an empty property" if self._what == "board" else "leave it out for none"
+            raise BadInput(f"an empty list: {advice}", self._events.where(start))
         return tuple(items)
 
     def _is_rest_of_name(self, last: yaml.Event, key: yaml.Event, value: yaml.Event) -> bool:

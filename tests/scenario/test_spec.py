@@ -104,6 +104,10 @@ TOP = "description, board, source, sink, frames, time-limit"
             r"s.yaml:8: image must be the name of a file, not 'a\x00b'",
         ),
         ({"description": "true"}, "s.yaml:1: description must be text, not true"),
+        (
+            {"kernel": "{heap: fb_pool, buffers: 3, bugs: []}"},
+            "s.yaml:8: an empty list: leave it out for none",
+        ),
         ({"caches": "{percent: 0}"}, "s.yaml:9: percent must be a number from 1 to 100, not 0"),
         ({"caches": "{percent: 101}"}, "s.yaml:9: percent must be a number from 1 to 100, not 101"),
         ({"caches": "{seed: -1}"}, "s.yaml:9: seed must be a number from 0 to 4294967295, not '-1'"),
