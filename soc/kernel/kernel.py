@@ -51,7 +51,7 @@ class Kernel:
         self.cpu = machine.bus.master("cpu")
         self.cache = machine.add_cache(CpuCache)
         if self.cache is not None:
-            self.cpu.memory = CachedView(self.cache)
+            self.cpu.memory = CachedView(self.cache, "cpu")
         self.log = KernelLog(machine.clock)
         self.views = Views()
         self.files = FileTable(self.log)

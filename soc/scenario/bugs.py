@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from errno import EINVAL, ENOMEM
 
 from devices.lcdif.driver import LcdifDriver
-from soc.address import PAGE_SHIFT, PAGE_SIZE, Iova
+from soc.address import PAGE_SHIFT, Iova
 from soc.dmabuf.importer import ImportedBuffer
 from soc.kernel.device import Device, Driver
 from soc.kernel.dma import dma_map_sgtable, dma_sync_sgtable_for_device, dma_unmap_sgtable
@@ -52,7 +52,7 @@ class CopiesFrames(LcdifDriver):
         pages = self.kernel.memory.pages.alloc_pages(self.buffers[index].size >> PAGE_SHIFT)
         if pages is None:
             raise KernelError(ENOMEM, "no memory for a second buffer")
-        shadow = SgTable.of([(int(frame) << PAGE_SHIFT, PAGE_SIZE) for frame in pages])
+        shadow = SgTable.of_pages(pages)
         dma_map_sgtable(
             self.device, shadow, DmaDirection.TO_DEVICE, what=f"a copy of {self.buffers[index].dmabuf}"
         )

@@ -120,7 +120,7 @@ class DmaBoard:
         """From now on the CPU has a cache and the engine does not see it."""
         cache = CpuCache(self.machine.dram, lambda: self.machine.clock.now)
         self.kernel.cache = cache
-        self.kernel.cpu.memory = CachedView(cache)
+        self.kernel.cpu.memory = CachedView(cache, "cpu")
         self.machine.bus.master("engine").memory = DramView(cache, "engine")
         return cache
 

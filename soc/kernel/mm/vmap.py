@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from soc.address import PAGE_SHIFT
+from soc.address import PAGE_MASK, PAGE_SHIFT
 from soc.memory.cache.views import CachedView, DramView
 from soc.memory.span import Bytes, Frames, PageSpan
 
@@ -62,4 +62,4 @@ class KernelMapping:
         if offset < 0 or size < 0 or offset + size > self.size:
             raise ValueError(f"{self.owner}: bytes {offset} .. {offset + size} of a mapping of {self.size}")
         first, last = offset >> PAGE_SHIFT, (offset + max(size, 1) - 1) >> PAGE_SHIFT
-        return PageSpan.of(self._frames[first : last + 1], offset & ((1 << PAGE_SHIFT) - 1), size)
+        return PageSpan.of(self._frames[first : last + 1], offset & PAGE_MASK, size)

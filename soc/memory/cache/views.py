@@ -7,16 +7,24 @@ from soc.memory.rows import Rows
 from soc.memory.span import Bytes, PageSpan
 
 
-class CachedView:
-    """Memory as the CPU sees it through a cacheable mapping; `who` is named in reports."""
+class _View:
+    """What the three have in common; `who` is named in reports."""
 
-    def __init__(self, cache: CpuCache, who: str = "cpu") -> None:
+    def __init__(self, cache: CpuCache, who: str) -> None:
         self._cache = cache
         self._who = who
 
     def holds(self, span: PageSpan) -> bool:
         """Whether all of `span` is DRAM."""
         return self._cache.holds(span)
+
+    def peek(self, span: PageSpan) -> Bytes:
+        """The same for a debugger: nothing is reported."""
+        return self._cache.dram.read(span)
+
+
+class CachedView(_View):
+    """Memory as the CPU sees it through a cacheable mapping; `who` is named in reports."""
 
     def read(self, span: PageSpan, rows: Rows | None = None) -> Bytes:
         return self._cache.cpu_read(span, self._who, rows)
@@ -24,21 +32,9 @@ class CachedView:
     def write(self, span: PageSpan, data: Bytes, rows: Rows | None = None) -> None:
         self._cache.cpu_write(span, data, self._who, rows)
 
-    def peek(self, span: PageSpan) -> Bytes:
-        """The same for a debugger: nothing is reported."""
-        return self._cache.dram.read(span)
 
-
-class SnoopingView:
+class SnoopingView(_View):
     """Memory as a master that is dma-coherent sees it."""
-
-    def __init__(self, cache: CpuCache, who: str) -> None:
-        self._cache = cache
-        self._who = who
-
-    def holds(self, span: PageSpan) -> bool:
-        """Whether all of `span` is DRAM."""
-        return self._cache.holds(span)
 
     def read(self, span: PageSpan, rows: Rows | None = None) -> Bytes:
         return self._cache.coherent_read(span, self._who, rows)
@@ -46,21 +42,9 @@ class SnoopingView:
     def write(self, span: PageSpan, data: Bytes, rows: Rows | None = None) -> None:
         self._cache.coherent_write(span, data, self._who, rows)
 
-    def peek(self, span: PageSpan) -> Bytes:
-        """The same for a debugger: nothing is reported."""
-        return self._cache.dram.read(span)
 
-
-class DramView:
+class DramView(_View):
     """Memory as a master that is not coherent sees it, or the CPU through an uncached mapping."""
-
-    def __init__(self, cache: CpuCache, who: str) -> None:
-        self._cache = cache
-        self._who = who
-
-    def holds(self, span: PageSpan) -> bool:
-        """Whether all of `span` is DRAM."""
-        return self._cache.holds(span)
 
     def read(self, span: PageSpan, rows: Rows | None = None) -> Bytes:
         return self._cache.device_read(span, self._who, rows)

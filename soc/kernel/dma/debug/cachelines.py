@@ -20,13 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soc.address import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
-from soc.kernel.scatterlist import Ints
+from soc.kernel.scatterlist import Ints, page_frames
+from soc.memory.cache.lines import LINE_SHIFT, LINES
 from soc.memory.dram import Dram
 from soc.memory.span import Frames
 
-LINE_SHIFT = 6
-LINE_SIZE = 1 << LINE_SHIFT
-LINES_PER_PAGE = 1 << (PAGE_SHIFT - LINE_SHIFT)
 MAX_OVERLAP = 7
 
 Index = Frames | slice
@@ -125,7 +123,7 @@ class Cachelines:
         """The pages of runs of frames; one run is a slice."""
         if len(first) == 1:
             return self._run(int(first[0]), int(counts[0]))
-        return self._pages(_expand(first, counts))
+        return self._pages(page_frames(first << PAGE_SHIFT, counts))
 
     def _pages(self, frames: Frames) -> list[Index]:
         """Frames as indices of pages, bank by bank; those outside DRAM are left out."""
@@ -161,14 +159,7 @@ class Cachelines:
     def _line_of(self, page: int) -> int:
         """The first line of the page with this index."""
         bank = int(np.searchsorted(self._starts, page, side="right")) - 1
-        return (self._banks[bank].first_frame + page - self._starts[bank]) * LINES_PER_PAGE
-
-
-def _expand(first: Ints, counts: Ints) -> Ints:
-    """Runs of `counts` frames from `first` on, frame by frame."""
-    ends = np.cumsum(counts)
-    frames: Ints = np.repeat(first - ends + counts, counts) + np.arange(int(ends[-1]), dtype=np.int64)
-    return frames
+        return (self._banks[bank].first_frame + page - self._starts[bank]) * LINES
 
 
 def _partial_lines(starts: Ints, lengths: Ints) -> list[int]:
@@ -181,13 +172,13 @@ def _partial_lines(starts: Ints, lengths: Ints) -> list[int]:
         if whole[0] >= whole[1]:
             lines.extend(range(first, end))
             continue
-        lines.extend(range(first, whole[0] * LINES_PER_PAGE))
-        lines.extend(range(whole[1] * LINES_PER_PAGE, end))
+        lines.extend(range(first, whole[0] * LINES))
+        lines.extend(range(whole[1] * LINES, end))
     return sorted(lines)
 
 
 def _frame_of(line: int) -> int:
-    return line // LINES_PER_PAGE
+    return line // LINES
 
 
 def _drop(counter: Counter[int], key: int) -> None:

@@ -19,10 +19,10 @@ from weakref import WeakKeyDictionary
 from soc.kernel.dma.attrs import ADDRESS_MASK, DMA_MAPPING_ERROR
 from soc.kernel.dma.debug import checks
 from soc.kernel.dma.debug.areas import Areas
-from soc.kernel.dma.debug.cachelines import LINE_SIZE
 from soc.kernel.dma.debug.entry import Entry, ErrorCheck, MapType, one
 from soc.kernel.dma.debug.recorder import Recorder
 from soc.kernel.scatterlist import DmaDirection, SgTable
+from soc.memory.cache.lines import LINE
 
 if TYPE_CHECKING:
     from soc.kernel.device import Device
@@ -167,7 +167,7 @@ class DmaDebug:
         """
         entry = Entry(MapType.COHERENT, device, BIDIRECTIONAL, *one(dma_addr, size), cpu_addr, 0, what)
         if self.records.add(entry):
-            self.records.hold(entry, *one(cpu_addr & ~(LINE_SIZE - 1), LINE_SIZE))
+            self.records.hold(entry, *one(cpu_addr & ~(LINE - 1), LINE))
 
     def free_coherent(self, device: Device, size: int, dma_addr: int, cpu_addr: int) -> None:
         """dma_free_coherent."""
