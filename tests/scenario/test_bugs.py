@@ -111,6 +111,16 @@ def test_a_leak_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert result.as_json()["references"] == {"leaked": result.leaked}
 
 
+def test_a_copy_in_one_run_of_pages_needs_no_iommu(tmp_path: Path) -> None:
+    board = tmp_path / "board.yaml"
+    lines = BOARD.read_text(encoding="utf-8").splitlines(keepends=True)
+    board.write_text("".join(line for line in lines if "iommus:" not in line), encoding="utf-8")
+    kernel = "{heap: fb_pool, buffers: 3, bugs: [display-copies-frames]}"
+    picture = "{width: 64, height: 32, format: XRGB8888}"
+    result = run(tmp_path, board=str(board), kernel=kernel, picture=picture).result
+    assert (result.verdict, result.shown, result.mismatched) == ("copied", 5, 0)
+
+
 def test_frames_from_the_wrong_buffer_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = planted(ShowsTheOneBefore, tmp_path, monkeypatch)
     assert (result.verdict, result.faults) == ("unproven", [])
