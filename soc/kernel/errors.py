@@ -1,4 +1,4 @@
-"""How kernel code fails: an errno, raised."""
+"""How kernel code fails: an errno, raised, or a BUG."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ ERESTARTSYS = 512
 
 
 def errno_name(number: int) -> str:
-    """`22` -> `EINVAL`; kernel-internal numbers included."""
-    internal = {EPROBE_DEFER: "EPROBE_DEFER", ERESTARTSYS: "ERESTARTSYS"}
-    return internal.get(number) or _errno.errorcode.get(number, str(number))
+    """`22` -> `EINVAL`; kernel-internal numbers included, and of two names the one the kernel uses."""
+    kernel_names = {
+        _errno.EDEADLK: "EDEADLK",
+        _errno.EOPNOTSUPP: "EOPNOTSUPP",
+        EPROBE_DEFER: "EPROBE_DEFER",
+        ERESTARTSYS: "ERESTARTSYS",
+    }
+    return kernel_names.get(number) or _errno.errorcode.get(number, str(number))
 
 
 class KernelError(SocError):
@@ -23,3 +28,11 @@ class KernelError(SocError):
         self.errno = errno
         self.why = why
         super().__init__(f"-{errno_name(errno)}: {why}")
+
+
+class KernelBug(SocError):
+    """BUG_ON: the task that ran into it is lost. `what` says which rule was broken, and by whom."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"kernel BUG: {what}")

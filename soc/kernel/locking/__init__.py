@@ -1,0 +1,1 @@
+"""Locks that sleep, and the rules of who may take them when."""
