@@ -7,11 +7,12 @@ as master `cpu`, so drivers meet the very registers that firmware meets.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from errno import ENODEV
 
 from soc.board import Machine
 from soc.devicetree.tree import Node
+from soc.kernel.core import KernelCore
 from soc.kernel.device import Device, Driver
 from soc.kernel.dma.debug import DmaDebug, add_views
 from soc.kernel.dma.of.configure import of_dma_configure
@@ -21,11 +22,9 @@ from soc.kernel.dma.swiotlb.default_pool import default_pool, describe
 from soc.kernel.dma.swiotlb.views import add_swiotlb_views
 from soc.kernel.dmaengine import DmaEngines
 from soc.kernel.errors import EPROBE_DEFER, KernelError
-from soc.kernel.fs.file import FileTable
-from soc.kernel.fs.pseudofs import Views
+from soc.kernel.generation import DEFAULT_GENERATION, Generation
 from soc.kernel.iommu.groups import IommuGroups
 from soc.kernel.irq import Handler, Interrupts, IrqChip
-from soc.kernel.log import KernelLog
 from soc.kernel.mm.cma_views import add_cma_views
 from soc.kernel.mm.memory import KernelMemory
 from soc.kernel.mm.memory_views import add_memory_views
@@ -33,28 +32,34 @@ from soc.kernel.parameters import Parameters
 from soc.memory.cache.cache import CpuCache
 from soc.memory.cache.views import CachedView
 
+Module = Callable[["Kernel"], None]
+"""What runs when the kernel has booted, before anything is asked of it (module_init)."""
 
-class Kernel:
-    """The kernel of one machine. `drivers` in the order they are registered.
 
-    `cpu` is its way to registers and memory, through `cache` where the machine needs one;
-    `memory` its pages and CMA areas, `iommu` its groups and domains, `dma_engines` the
-    channels that copy. `log` is dmesg, `views` the files of debugfs, procfs and sysfs
-    (`views.list()`, `views.read(path)`), `dma_debug` the checks of the DMA API, None with
+class Kernel(KernelCore):
+    """The kernel of one machine. `drivers` in the order they are registered, then `modules` in order.
+
+    `memory` has its pages and CMA areas, `iommu` its groups and domains, `dma_engines` the
+    channels that copy, `dma_debug` the checks of the DMA API, None with
     dma_debug=off, and `swiotlb` the bounce pool, if there is one. `devices` and
     `probe_errors` go by node path: what is bound, and why the last probe of the others failed.
     """
 
-    def __init__(self, machine: Machine, drivers: Iterable[type[Driver]]) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        drivers: Iterable[type[Driver]],
+        modules: Iterable[Module] = (),
+        generation: Generation = DEFAULT_GENERATION,
+    ) -> None:
+        super().__init__(machine.clock, generation)
         self._tree = machine.tree
-        self.clock = machine.clock
+        self._modules = tuple(modules)
+        self.machine = machine
         self.cpu = machine.bus.master("cpu")
         self.cache = machine.add_cache(CpuCache)
         if self.cache is not None:
             self.cpu.memory = CachedView(self.cache, "cpu")
-        self.log = KernelLog(machine.clock)
-        self.views = Views()
-        self.files = FileTable(self.log)
         self.parameters = Parameters.of_chosen(machine.tree.root.child("chosen"))
         self.memory = KernelMemory(machine.dram, machine.tree, self.cpu, self.log)
         if self.cache is not None:
@@ -65,6 +70,7 @@ class Kernel:
         entries = self.parameters.dma_debug_entries
         self.dma_debug = DmaDebug(self, entries) if self.parameters.dma_debug else None
         self._add_views()
+        self._add_counters()
         self.iommu = IommuGroups(self)
         self.dma_engines = DmaEngines(self.log)
         self.devices: dict[str, Device] = {}
@@ -78,7 +84,12 @@ class Kernel:
     # --- boot and drivers --------------------------------------------------
 
     def boot(self) -> None:
-        """Probe every enabled node that has a driver, deferring as drivers ask."""
+        """Probe every enabled node that has a driver, deferring as drivers ask, then load the modules."""
+        self._probe_all()
+        for module in self._modules:
+            module(self)
+
+    def _probe_all(self) -> None:
         self.log.info(f"Machine model: {self._tree.model}")
         self.memory.boot()
         if self.swiotlb is not None:
@@ -112,6 +123,7 @@ class Kernel:
                 self.dma_debug.driver_unbound(device)
         self.devices.clear()
         self.iommu.release()
+        self.sched.close()
 
     def _add_views(self) -> None:
         """Fill debugfs, procfs and sysfs."""
@@ -122,6 +134,13 @@ class Kernel:
             add_swiotlb_views(self.views, self.swiotlb)
         if self.dma_debug is not None:
             add_views(self.views, self.dma_debug)
+
+    def _add_counters(self) -> None:
+        memory, debug = self.memory, self.dma_debug
+        self.counters.add("free pages", lambda: memory.pages.free_frames)
+        self.counters.add("pages of CMA area", lambda: {area.name: area.used for area in memory.cma.areas})
+        if debug is not None:
+            self.counters.add("DMA mappings", lambda: debug.records.ledger.total - debug.records.ledger.free)
 
     def _probe(self, node: Node) -> bool:
         """False if the driver wants to be asked again."""
@@ -159,14 +178,20 @@ class Kernel:
         """Undo `request_irq`."""
         self._interrupts.free(device, index, handler)
 
+    def serve(self) -> None:
+        """Take what is pending, while everybody waits."""
+        if self._pending:
+            with self.sched.interrupt():
+                self._interrupts.serve()
+
     # --- as the machine's processor ----------------------------------------
 
     def set_irq(self, level: bool) -> None:
         self._pending = level
 
     def run(self, until: int) -> None:
-        """Serve interrupts, then wait; an event that a handler has put earlier ends the wait."""
-        if self._pending:
-            self._interrupts.serve()
-        event = self.clock.next_event()
-        self.clock.advance(until if event is None else min(event, until))
+        """Serve interrupts and run the threads that can, then wait for the next event or timeout."""
+        self.serve()
+        self.sched.run_ready()
+        events = (until, self.clock.next_event(), self.sched.next_deadline())
+        self.clock.advance(min(event for event in events if event is not None))

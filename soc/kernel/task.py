@@ -1,33 +1,51 @@
-"""A task: pid, command name and the files it has open.
+"""A task: pid, command name, the files it has open and the memory it sees.
 
-Not modelled here: memory, credentials, threads, signals.
+Not modelled: credentials, threads, priorities, signals other than that there is one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from soc.kernel.fs.fdtable import RLIMIT_NOFILE, FdTable
-from soc.kernel.log import KernelLog
+from soc.kernel.mm.user import AddressSpace
+
+if TYPE_CHECKING:
+    from soc.kernel.core import KernelCore
 
 
-@dataclass(eq=False)
 class Task:
-    """One process of the modelled kernel. `comm` is its short name."""
+    """One process of `kernel`. `comm` is its short name, `limit` its RLIMIT_NOFILE.
 
-    pid: int
-    comm: str
-    files: FdTable
-    exited: bool = field(default=False, init=False)
+    `signal_pending` ends interruptible waits, a `killed` task's killable ones, too. One that
+    is not `dumpable` (PR_SET_DUMPABLE) cannot be traced by another. `compat`: a 32-bit program.
+    """
 
-    @classmethod
-    def create(cls, log: KernelLog, pid: int, comm: str, limit: int = RLIMIT_NOFILE) -> Task:
-        """A task with an empty fd table of its own; `limit` is its RLIMIT_NOFILE."""
-        return cls(pid, comm, FdTable(log, f"{comm} (pid {pid})", limit))
+    def __init__(self, kernel: KernelCore, pid: int, comm: str, limit: int = RLIMIT_NOFILE) -> None:
+        self.kernel = kernel
+        self.pid = pid
+        self.comm = comm
+        self.files = FdTable(kernel.log, str(self), limit, kernel.faults)
+        self.mm = AddressSpace(kernel, str(self))
+        self.exited = False
+        self.signal_pending = False
+        self.killed = False
+        self.dumpable = True
+        self.compat = False
+
+    def send_signal(self, fatal: bool = False) -> None:
+        """A signal arrives; a `fatal` one kills."""
+        self.signal_pending = True
+        self.killed = self.killed or fatal
+
+    def clear_signals(self) -> None:
+        """The task has handled what was pending."""
+        self.signal_pending = False
 
     def exit(self) -> None:
-        """End the task: all its fds are closed, lowest first."""
+        """End the task: its memory is unmapped, then all its fds are closed, lowest first (do_exit)."""
         self.exited = True
+        self.mm.exit()
         self.files.close_all()
 
     def __str__(self) -> str:

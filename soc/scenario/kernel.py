@@ -19,7 +19,6 @@ from soc.kernel.device import Driver
 from soc.kernel.errors import KernelError
 from soc.kernel.iommu.domain import DomainKind
 from soc.kernel.kernel import Kernel
-from soc.kernel.task import Task
 from soc.picture import PictureFormat
 from soc.scenario.bugs import conflict, with_bugs
 from soc.scenario.outcome import Outcome
@@ -30,7 +29,6 @@ from soc.scenario.stale import StaleWatch
 from soc.verify.evidence import BufferRange, Sharing
 from soc.verify.traffic_window import TrafficWindow
 
-APP_PID = 100
 OTHERS_POOLS = ("shared-dma-pool", "restricted-dma-pool")
 """Regions that belong to the devices that name them."""
 SETBACKS = ("no IOMMU, direct addresses", "probe failed", "physical addresses are used")
@@ -59,7 +57,7 @@ class KernelSession:
         self._watch_stale_translations()
         region = self._region
         heap = CarveoutHeap(kernel, region.label or region.name, region.base, region.size)
-        task = Task.create(kernel.log, APP_PID, "camera-app")
+        task = kernel.process("camera-app")
         app = CameraToDisplay(
             task, self._driver("source", CameraDriver), self._driver("sink", LcdifDriver), scenario.frames
         )

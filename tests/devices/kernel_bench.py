@@ -12,11 +12,11 @@ from heaps.carveout import CarveoutHeap
 from soc.board import Machine
 from soc.bus import Target
 from soc.devicetree.tree import load_board
-from soc.dmabuf.core import dma_buf_fd
+from soc.dmabuf import dma_buf_fd
 from soc.dmabuf.ledger import BufferEntry, references
 from soc.kernel.device import Driver
 from soc.kernel.kernel import Kernel
-from soc.kernel.task import Task
+
 from soc.registers import RegisterTable
 
 BOARD = Path(__file__).parents[2] / "configs" / "boards" / "rehearsal.yaml"
@@ -52,7 +52,7 @@ class KernelBench:
         self.kernel.boot()
         region = next(r for r in self.machine.tree.reserved if r.label == "fb_pool")
         self.heap = CarveoutHeap(self.kernel, "fb_pool", region.base, region.size)
-        self.task = Task.create(self.kernel.log, 100, "app")
+        self.task = self.kernel.process("app")
 
     def driver(self, label: str, kind: type[D]) -> D:
         node = self.machine.tree.find(label)

@@ -12,7 +12,6 @@ from devices.lcdif.driver import LcdifDriver
 from heaps.carveout import CarveoutHeap
 from soc.clock import SECOND
 from soc.kernel.scatterlist import SgTable
-from soc.kernel.task import Task
 from soc.picture import PictureFormat
 from soc.scenario.pipeline import CameraToDisplay
 from tests.kernel.rehearsal import Rehearsal
@@ -27,7 +26,7 @@ def streamed(folder: Path, change: Callable[[str], str]) -> tuple[int, list[SgTa
     heap = CarveoutHeap(kernel, "fb_pool", region.base, region.size)
     camera, display = board.device("camera").driver, board.device("lcdif").driver
     assert isinstance(camera, CameraDriver) and isinstance(display, LcdifDriver)
-    app = CameraToDisplay(Task.create(kernel.log, 100, "app"), camera, display, FRAMES)
+    app = CameraToDisplay(kernel.process("app"), camera, display, FRAMES)
     picture = PictureFormat(64, 48, "XRGB8888")
     buffers = app.open(heap, BUFFERS, picture, picture, "bars")
     tables = [mapping.sgt for dmabuf in buffers for mapping in dmabuf.mappings]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from soc.clock import Clock
+from soc.kernel.core import KernelCore
 from soc.kernel.errors import KernelError
 from soc.kernel.fs.fdtable import FdTable
 from soc.kernel.fs.file import File, FileOperations, FileTable, Holder, UseAfterFree
@@ -33,7 +34,9 @@ def files(log: KernelLog) -> FileTable:
 
 @pytest.fixture
 def task(log: KernelLog) -> Task:
-    return Task.create(log, 7, "app", limit=4)
+    kernel = KernelCore(Clock())
+    kernel.log = log
+    return Task(kernel, 7, "app", limit=4)
 
 
 @pytest.fixture

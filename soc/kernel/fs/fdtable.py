@@ -11,7 +11,7 @@ reference in the slot is then nobody's. The table warns at both moments and
 keeps the lost reference in the file's ledger under a name that says so.
 Source: fs/file.c.
 
-Not modelled: close-on-exec, sharing between threads, dup2.
+Not modelled: exec itself (`cloexec` says what it would close), sharing between threads.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from __future__ import annotations
 import errno
 
 from soc.kernel.errors import KernelError
+from soc.kernel.faults import Faults, FaultSite
 from soc.kernel.fs.file import File, Holder
 from soc.kernel.log import KernelLog
 
@@ -26,12 +27,16 @@ RLIMIT_NOFILE = 1024
 
 
 class FdTable:
-    """fds of `owner` (`camera-app (pid 1)`), numbers 0 .. `limit` - 1."""
+    """fds of `owner` (`camera-app (pid 1)`), numbers 0 .. `limit` - 1. `cloexec` are those exec closes."""
 
-    def __init__(self, log: KernelLog, owner: str, limit: int = RLIMIT_NOFILE) -> None:
+    def __init__(
+        self, log: KernelLog, owner: str, limit: int = RLIMIT_NOFILE, faults: Faults | None = None
+    ) -> None:
         self.log = log
         self.owner = owner
         self.limit = limit
+        self.cloexec: set[int] = set()
+        self._faults = faults or Faults()
         self._slots: dict[int, File] = {}
         self._reserved: set[int] = set()
         self._hint = 0  # no number below it is free
@@ -44,8 +49,9 @@ class FdTable:
         """Numbers whose slot is filled, ascending."""
         return sorted(self._slots)
 
-    def get_unused_fd(self) -> int:
+    def get_unused_fd(self, cloexec: bool = False) -> int:
         """Reserve the lowest free number. -EMFILE at the limit."""
+        self._faults.check(FaultSite.FD, self.owner)
         fd = self._hint
         while fd in self._reserved:
             fd += 1
@@ -53,6 +59,9 @@ class FdTable:
         if fd >= self.limit:
             raise KernelError(errno.EMFILE, f"{self.owner}: all {self.limit} file descriptors are in use")
         self._reserved.add(fd)
+        self.cloexec.discard(fd)
+        if cloexec:
+            self.cloexec.add(fd)
         if fd in self._slots:
             self._lose(fd, "alloc_fd")
         return fd
@@ -84,6 +93,10 @@ class FdTable:
         file.get(holder)
         return file
 
+    def file(self, fd: int) -> File:
+        """The file of `fd` without a reference of its own (fdget). -EBADF if the slot is empty."""
+        return self._file(fd)
+
     def close(self, fd: int) -> None:
         """Empty the slot and put its reference. -EBADF if the slot is empty."""
         file = self._file(fd)
@@ -98,6 +111,14 @@ class FdTable:
         file.get(self.holder(copy))
         self._slots[copy] = file
         return copy
+
+    def copy_to(self, child: FdTable) -> None:
+        """fork: every open fd of this table is one of `child`, too, for the same file."""
+        for fd, file in self._slots.items():
+            file.get(child.holder(fd))
+            child._slots[fd] = file
+        child._reserved |= self._reserved
+        child.cloexec |= self.cloexec
 
     def close_all(self) -> None:
         """The process exits: close what the bits say is open (close_files).
@@ -119,6 +140,7 @@ class FdTable:
 
     def _clear(self, fd: int) -> None:
         self._reserved.discard(fd)
+        self.cloexec.discard(fd)
         self._hint = min(self._hint, fd)
 
     def _lose(self, fd: int, call: str) -> None:

@@ -14,12 +14,18 @@ from __future__ import annotations
 
 import os
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 from soc.errors import SocError
 from soc.kernel.log import KernelLog
+
+if TYPE_CHECKING:
+    from soc.kernel.fs.poll import PollTable
+    from soc.kernel.mm.vma import Vma
+    from soc.kernel.task import Task
 
 HolderKind = Literal["fd", "kernel", "importer", "vma", "message"]
 FLAGS_KEPT = os.O_ACCMODE | os.O_NONBLOCK
@@ -49,10 +55,29 @@ class LifeEvent:
 
 @dataclass(frozen=True)
 class FileOperations:
-    """What a kind of file does. `release` runs once, when the last reference is gone."""
+    """What a kind of file does; each fails with KernelError. Without an operation:
+
+    release  runs once, when the last reference is gone
+    ioctl    (task, file, cmd, arg) -> result, `arg` as user space gave it; -ENOTTY
+    mmap     (file, vma): fill the new mapping, or give it a fault handler; -ENODEV
+    llseek   (file, offset, whence) -> position; -ESPIPE
+    poll     (file, table) -> events, `table` None for a look without waiting; always ready
+    fdinfo   lines of /proc/PID/fdinfo after the common ones; none
+    link     what /proc/PID/fd/N points to; `anon_inode:KIND`
+    size     st_size; 0
+    truncate (file, size); -EINVAL
+    """
 
     kind: str
     release: Callable[[File], None]
+    ioctl: Callable[[Task, File, int, int], int] | None = None
+    mmap: Callable[[File, Vma], None] | None = None
+    llseek: Callable[[File, int, int], int] | None = None
+    poll: Callable[[File, PollTable | None], int] | None = None
+    fdinfo: Callable[[File], str] | None = None
+    link: Callable[[File], str] | None = None
+    size: Callable[[File], int] | None = None
+    truncate: Callable[[File, int], None] | None = None
 
 
 class UseAfterFree(SocError):
@@ -114,8 +139,18 @@ class File:
         self._drop(holder)
         self.note("put", str(holder))
         if not self.alive:
-            self.ops.release(self)
-            self._table.forget(self)
+            self._release()
+
+    @contextmanager
+    def kept(self, holder: Holder) -> Iterator[None]:
+        """A reference for the length of a call, too short-lived for the history (fdget)."""
+        self.holders[holder] += 1
+        try:
+            yield
+        finally:
+            self._drop(holder)
+            if not self.alive:
+                self._release()
 
     def transfer(self, giver: Holder, taker: Holder) -> None:
         """A reference changes hands without being counted again.
@@ -140,6 +175,10 @@ class File:
         error = UseAfterFree(call, str(self))
         self._table.log.warn(str(error))
         raise error
+
+    def _release(self) -> None:
+        self.ops.release(self)
+        self._table.forget(self)
 
     def _held(self, holder: Holder, what: str) -> bool:
         if holder in self.holders:
@@ -180,6 +219,10 @@ class FileTable:
     def live(self) -> list[File]:
         """Every file that has not been released, oldest first."""
         return list(self._live.values())
+
+    def by_kind(self) -> Counter[str]:
+        """How many live files there are of each kind."""
+        return Counter(file.ops.kind for file in self._live.values())
 
     def forget(self, file: File) -> None:
         """`file` has been released."""

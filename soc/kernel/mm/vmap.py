@@ -19,7 +19,7 @@ from soc.memory.cache.views import CachedView, DramView
 from soc.memory.span import Bytes, Frames, PageSpan
 
 if TYPE_CHECKING:
-    from soc.kernel.kernel import Kernel
+    from soc.kernel.core import KernelCore
 
 
 class KernelMapping:
@@ -28,7 +28,7 @@ class KernelMapping:
     Bytes read and written through it are the CPU's in the bus ledger.
     """
 
-    def __init__(self, kernel: Kernel, frames: Frames, owner: str, cached: bool = True) -> None:
+    def __init__(self, kernel: KernelCore, frames: Frames, owner: str, cached: bool = True) -> None:
         self.owner = owner
         self.cached = cached
         self._frames = frames
