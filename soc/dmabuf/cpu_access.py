@@ -1,8 +1,9 @@
-"""CPU access to a dma-buf: the brackets around kernel code that touches its bytes.
+"""CPU access to a dma-buf: the brackets around code of the CPU that touches its bytes.
 
-Source: drivers/dma-buf/dma-buf.c since 3.4. The core neither
-nests nor balances brackets, it passes them to the exporter, which alone knows
-which devices have the buffer mapped and what their caches need.
+`direction` is what the CPU will do, as a direction of DMA: it reads what a device
+wrote (FROM_DEVICE), writes what a device will read (TO_DEVICE), or both. The core
+neither nests nor balances brackets.
+Source: drivers/dma-buf/dma-buf.c since 3.4.
 """
 
 from __future__ import annotations
@@ -10,24 +11,41 @@ from __future__ import annotations
 import errno
 
 from soc.dmabuf.buffer import DmaBuf
+from soc.dmabuf.resv import dma_resv_usage_rw, dma_resv_wait_timeout
+from soc.dmabuf.rules import check_alive, invalid, might_lock
 from soc.kernel.errors import KernelError
+from soc.kernel.generation import Generation
 from soc.kernel.scatterlist import DmaDirection
 
 
 def dma_buf_begin_cpu_access(dmabuf: DmaBuf | None, direction: DmaDirection) -> None:
-    """The CPU is about to read (FROM_DEVICE), write (TO_DEVICE) or do both.
+    """The exporter prepares the memory; then the fences that stand in the way are waited for.
 
-    -EINVAL for NULL; an exporter's errno as it is. Without the operation nothing happens.
+    A write waits for readers and writers, a read for writers. -EINVAL for NULL; the
+    exporter's errno as it is; -ERESTARTSYS when a signal ends the wait. 2011 has no such call: -ENODEV.
     """
     if dmabuf is None:
-        raise KernelError(errno.EINVAL, "dma_buf_begin_cpu_access: no dma-buf")
+        invalid(None, "dma_buf_begin_cpu_access", "no dma-buf")
+    _check(dmabuf, "dma_buf_begin_cpu_access")
     if dmabuf.ops.begin_cpu_access:
         dmabuf.ops.begin_cpu_access(dmabuf, direction)
+    write = direction in (DmaDirection.BIDIRECTIONAL, DmaDirection.TO_DEVICE)
+    dma_resv_wait_timeout(dmabuf.resv, dma_resv_usage_rw(write), interruptible=True)
 
 
 def dma_buf_end_cpu_access(dmabuf: DmaBuf | None, direction: DmaDirection) -> None:
     """The CPU is done; `direction` as in the begin. -EINVAL for NULL, an exporter's errno as it is."""
     if dmabuf is None:
-        raise KernelError(errno.EINVAL, "dma_buf_end_cpu_access: no dma-buf")
+        invalid(None, "dma_buf_end_cpu_access", "no dma-buf")
+    _check(dmabuf, "dma_buf_end_cpu_access")
     if dmabuf.ops.end_cpu_access:
         dmabuf.ops.end_cpu_access(dmabuf, direction)
+
+
+def _check(dmabuf: DmaBuf, call: str) -> None:
+    check_alive(dmabuf, call)
+    if dmabuf.kernel.generation < Generation.V4_9:
+        raise KernelError(
+            errno.ENODEV, f"{call}: Linux of {dmabuf.kernel.generation} gives the CPU no access"
+        )
+    might_lock(dmabuf, call)

@@ -10,15 +10,10 @@ from errno import EINVAL
 from typing import TYPE_CHECKING
 
 from soc.address import Iova
+from soc.dmabuf.attach import dma_buf_attach, dma_buf_detach
 from soc.dmabuf.buffer import DmaBuf
-from soc.dmabuf.core import (
-    dma_buf_attach,
-    dma_buf_detach,
-    dma_buf_get,
-    dma_buf_map_attachment,
-    dma_buf_put,
-    dma_buf_unmap_attachment,
-)
+from soc.dmabuf.export import dma_buf_get, dma_buf_put
+from soc.dmabuf.mapping import dma_buf_map_attachment_unlocked, dma_buf_unmap_attachment_unlocked
 from soc.kernel.errors import KernelError
 from soc.kernel.fs.file import Holder
 from soc.kernel.scatterlist import DmaDirection, SgTable
@@ -67,9 +62,9 @@ class ImportedBuffer:
         """Give the device access; nothing to do if it has it."""
         if self.sgt is not None:
             return
-        sgt = dma_buf_map_attachment(self.attachment, self.direction)
+        sgt = dma_buf_map_attachment_unlocked(self.attachment, self.direction)
         if sgt.nents != 1:
-            dma_buf_unmap_attachment(self.attachment, sgt)
+            dma_buf_unmap_attachment_unlocked(self.attachment, sgt, self.direction)
             raise KernelError(EINVAL, f"{self.device.name}: {self.dmabuf} does not map to a single segment")
         self.sgt = sgt
 
@@ -77,7 +72,7 @@ class ImportedBuffer:
         """End the device's access; the attachment and the reference stay."""
         if self.sgt is not None:
             sgt, self.sgt = self.sgt, None
-            dma_buf_unmap_attachment(self.attachment, sgt)
+            dma_buf_unmap_attachment_unlocked(self.attachment, sgt, self.direction)
 
     def close(self) -> None:
         """Unmap, detach, put."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from soc.address import Iova
 from soc.dmabuf.buffer import DmaBuf, Mapping
-from soc.dmabuf.core import dma_bufs
+from soc.dmabuf.export import dma_bufs
 
 if TYPE_CHECKING:
     from soc.kernel.kernel import Kernel

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import pytest
 
+from soc.kernel.generation import Generation
 from soc.kernel.task import Task
 from tests.dmabuf.small_kernel import Exporter, SmallDevice, SmallKernel
 
 
+@pytest.fixture(params=Generation, ids=str)
+def generation(request: pytest.FixtureRequest) -> Generation:
+    """Every generation; a module that is about some of them parametrizes it."""
+    assert isinstance(request.param, Generation)
+    return request.param
+
+
 @pytest.fixture
-def kernel() -> SmallKernel:
-    return SmallKernel()
+def kernel(generation: Generation) -> SmallKernel:
+    return SmallKernel(generation)
 
 
 @pytest.fixture

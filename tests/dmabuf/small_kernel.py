@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from soc.clock import Clock
+from soc.dmabuf import dma_buf_export
 from soc.dmabuf.buffer import DmaBuf, DmaBufAttachment, DmaBufOps
-from soc.dmabuf.core import dma_buf_export
+from soc.kernel.core import KernelCore
 from soc.kernel.errors import KernelError
-from soc.kernel.fs.file import FileTable, Holder
-from soc.kernel.log import KernelLog
+from soc.kernel.fs.file import Holder
+from soc.kernel.generation import DEFAULT_GENERATION, Generation
+from soc.kernel.process import Process
 from soc.kernel.scatterlist import DmaDirection, SgTable
-from soc.kernel.task import Task
 
 SIZE = 0x4000
 
 
-class SmallKernel:
-    """The parts of a kernel the framework uses."""
+class SmallKernel(KernelCore):
+    """The parts of a kernel the framework uses: no machine."""
 
-    def __init__(self) -> None:
-        self.clock = Clock()
-        self.log = KernelLog(self.clock)
-        self.files = FileTable(self.log)
+    def __init__(self, generation: Generation = DEFAULT_GENERATION) -> None:
+        super().__init__(Clock(), generation)
 
-    def task(self, pid: int = 1, comm: str = "app", limit: int = 1024) -> Task:
-        return Task.create(self.log, pid, comm, limit)
+    def task(self, pid: int = 1, comm: str = "app", limit: int = 1024) -> Process:
+        return Process(self, pid, comm, limit)
 
 
 class SmallDevice:
@@ -55,8 +54,8 @@ class Exporter:
     def ops(self) -> DmaBufOps:
         return DmaBufOps(self.map, self.unmap, self.release, self.attach, self.detach)
 
-    def attach(self, dmabuf: DmaBuf, device: SmallDevice, attachment: DmaBufAttachment) -> None:
-        self._call("attach", device.name)
+    def attach(self, dmabuf: DmaBuf, attachment: DmaBufAttachment) -> None:
+        self._call("attach", attachment.device.name)
 
     def detach(self, dmabuf: DmaBuf, attachment: DmaBufAttachment) -> None:
         self._call("detach", attachment.device.name)
@@ -69,7 +68,7 @@ class Exporter:
         sgt.dma_address, sgt.dma_length = sgt.starts - 0x7000_0000, sgt.lengths
         return sgt
 
-    def unmap(self, attachment: DmaBufAttachment, sgt: SgTable) -> None:
+    def unmap(self, attachment: DmaBufAttachment, sgt: SgTable, direction: DmaDirection) -> None:
         self._call("unmap", attachment.device.name)
 
     def release(self, dmabuf: DmaBuf) -> None:

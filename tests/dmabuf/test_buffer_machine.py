@@ -9,18 +9,19 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from soc.dmabuf.buffer import DmaBuf, DmaBufAttachment
-from soc.dmabuf.core import (
+from soc.dmabuf import (
     dma_buf_attach,
     dma_buf_detach,
     dma_buf_fd,
     dma_buf_get,
-    dma_buf_map_attachment,
+    dma_buf_map_attachment_unlocked,
     dma_buf_put,
-    dma_buf_unmap_attachment,
+    dma_buf_unmap_attachment_unlocked,
 )
+from soc.dmabuf.buffer import DmaBuf, DmaBufAttachment
 from soc.dmabuf.ledger import leaked, references
 from soc.kernel.errors import KernelError
+from soc.kernel.generation import Generation
 from soc.kernel.scatterlist import DmaDirection, SgTable
 from tests.dmabuf.small_kernel import Exporter, SmallDevice, SmallKernel
 
@@ -36,15 +37,15 @@ class Model:
     exporter: bool = True
     imports: list[int] = field(default_factory=lambda: [0, 0])
     attachments: list[tuple[int, DmaBufAttachment]] = field(default_factory=list)
-    mappings: list[tuple[DmaBufAttachment, SgTable]] = field(default_factory=list)
+    mappings: list[tuple[DmaBufAttachment, SgTable, DmaDirection]] = field(default_factory=list)
 
 
 class BufferMachine(RuleBasedStateMachine):
     buffers = Bundle("buffers")
 
-    @initialize()
-    def start(self) -> None:
-        self.kernel = SmallKernel()
+    @initialize(generation=st.sampled_from(Generation))
+    def start(self, generation: Generation) -> None:
+        self.kernel = SmallKernel(generation)
         self.exporter = Exporter(self.kernel)
         self.tasks = [self.kernel.task(1, "one", LIMIT), self.kernel.task(2, "two", LIMIT)]
         self.devices = [SmallDevice(self.kernel, "camera"), SmallDevice(self.kernel, "display")]
@@ -118,6 +119,7 @@ class BufferMachine(RuleBasedStateMachine):
     @rule(who=PICK)
     def exit(self, who: int) -> None:
         self.tasks[who].exit()
+        self.tasks[who] = self.kernel.task(who + 1, ("one", "two")[who], LIMIT)
         self.fds[who].clear()
 
     @rule(model=buffers, device=PICK)
@@ -129,16 +131,17 @@ class BufferMachine(RuleBasedStateMachine):
     def map(self, model: Model, write: bool) -> None:
         direction = DmaDirection.FROM_DEVICE if write else DmaDirection.TO_DEVICE
         for _, attachment in model.attachments[:1]:
-            model.mappings.append((attachment, dma_buf_map_attachment(attachment, direction)))
+            sgt = dma_buf_map_attachment_unlocked(attachment, direction)
+            model.mappings.append((attachment, sgt, direction))
 
     @rule(model=buffers)
     def unmap(self, model: Model) -> None:
         if model.mappings:
-            dma_buf_unmap_attachment(*model.mappings.pop())
+            dma_buf_unmap_attachment_unlocked(*model.mappings.pop())
 
     @rule(model=buffers)
     def detach(self, model: Model) -> None:
-        busy = {attachment for attachment, _ in model.mappings}
+        busy = {attachment for attachment, _, _ in model.mappings}
         for pair in [pair for pair in model.attachments if pair[1] not in busy][:1]:
             model.attachments.remove(pair)
             dma_buf_detach(model.dmabuf, pair[1])

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from soc.dmabuf import dma_buf_fd
 from soc.dmabuf.buffer import DmaBuf
-from soc.dmabuf.core import dma_buf_fd
 from soc.dmabuf.importer import ImportedBuffer
 from soc.dmabuf.ledger import references
 from soc.kernel.errors import KernelError

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from soc.dmabuf.core import (
+from soc.dmabuf import (
     dma_buf_attach,
     dma_buf_detach,
     dma_buf_fd,
     dma_buf_get,
-    dma_buf_map_attachment,
+    dma_buf_map_attachment_unlocked,
     dma_buf_put,
-    dma_buf_unmap_attachment,
+    dma_buf_unmap_attachment_unlocked,
 )
 from soc.dmabuf.ledger import BufferEntry, MappingEntry, leaked, references
 from soc.kernel.fs.file import FileOperations, Holder
@@ -38,7 +38,7 @@ def test_every_holder_attachment_and_mapping_is_listed(
         dma_buf_get(app, fd, device.importer)
         attachments.append(dma_buf_attach(dmabuf, device))
     dma_buf_get(app, fd, display.importer)
-    dma_buf_map_attachment(attachments[0], DmaDirection.FROM_DEVICE)
+    dma_buf_map_attachment_unlocked(attachments[0], DmaDirection.FROM_DEVICE)
     assert references(kernel) == [
         BufferEntry(
             ino=2,
@@ -79,9 +79,9 @@ def test_history_tells_a_buffers_life(
     dma_buf_get(task, fd, camera.importer)
     kernel.clock.advance(20)
     attachment = dma_buf_attach(dmabuf, camera)
-    sgt = dma_buf_map_attachment(attachment, DmaDirection.TO_DEVICE)
+    sgt = dma_buf_map_attachment_unlocked(attachment, DmaDirection.TO_DEVICE)
     kernel.clock.advance(30)
-    dma_buf_unmap_attachment(attachment, sgt)
+    dma_buf_unmap_attachment_unlocked(attachment, sgt, DmaDirection.TO_DEVICE)
     dma_buf_detach(dmabuf, attachment)
     task.files.close(fd)
     kernel.clock.advance(40)

@@ -7,14 +7,14 @@ from errno import EMFILE
 
 import pytest
 
-from soc.dmabuf.core import (
+from soc.dmabuf import (
     dma_buf_attach,
     dma_buf_detach,
     dma_buf_fd,
     dma_buf_get,
-    dma_buf_map_attachment,
+    dma_buf_map_attachment_unlocked,
     dma_buf_put,
-    dma_buf_unmap_attachment,
+    dma_buf_unmap_attachment_unlocked,
 )
 from soc.dmabuf.ledger import leaked
 from soc.kernel.errors import KernelError
@@ -36,10 +36,10 @@ def test_the_clean_flow_is_silent(
     for device in (camera, display):
         imported = dma_buf_get(task, fd, device.importer)
         attachment = dma_buf_attach(imported, device)
-        users.append((device, attachment, dma_buf_map_attachment(attachment, TO_DEVICE)))
+        users.append((device, attachment, dma_buf_map_attachment_unlocked(attachment, TO_DEVICE)))
     task.exit()
     for device, attachment, sgt in users:
-        dma_buf_unmap_attachment(attachment, sgt)
+        dma_buf_unmap_attachment_unlocked(attachment, sgt, TO_DEVICE)
         dma_buf_detach(dmabuf, attachment)
         dma_buf_put(dmabuf, device.importer)
     assert exporter.calls[-1] == "release dma-buf 1 'test'"
@@ -50,7 +50,7 @@ def test_put_before_unmap_and_detach(
     kernel: SmallKernel, exporter: Exporter, task: Task, camera: SmallDevice
 ) -> None:
     dmabuf = exporter.export()
-    dma_buf_map_attachment(dma_buf_attach(dmabuf, camera), TO_DEVICE)
+    dma_buf_map_attachment_unlocked(dma_buf_attach(dmabuf, camera), TO_DEVICE)
     dma_buf_put(dmabuf, dmabuf.exporter)
     assert kernel.log.warnings == [
         "dma_buf_release: dma-buf 1 'test' is still attached to camera",
@@ -62,13 +62,13 @@ def test_put_before_unmap_and_detach(
 def test_detach_while_mapped(kernel: SmallKernel, exporter: Exporter, camera: SmallDevice) -> None:
     dmabuf = exporter.export()
     attachment = dma_buf_attach(dmabuf, camera)
-    sgt = dma_buf_map_attachment(attachment, TO_DEVICE)
+    sgt = dma_buf_map_attachment_unlocked(attachment, TO_DEVICE)
     dma_buf_detach(dmabuf, attachment)
     mapped = "dma-buf 1 'test' is still mapped by camera at iova 0x10000000 (TO_DEVICE)"
     assert kernel.log.warnings == [f"dma_buf_detach: {mapped}"]
     assert exporter.calls[-1] == "detach camera"
     with pytest.raises(UseAfterFree):
-        dma_buf_unmap_attachment(attachment, sgt)
+        dma_buf_unmap_attachment_unlocked(attachment, sgt, TO_DEVICE)
     dma_buf_put(dmabuf, dmabuf.exporter)
     assert kernel.log.warnings[2:] == [f"dma_buf_release: {mapped}"]
 
@@ -80,7 +80,7 @@ def test_a_detached_attachment_is_gone(kernel: SmallKernel, exporter: Exporter, 
     gone = "attachment of camera to dma-buf 1 'test' used after its release"
     for call in (
         lambda: dma_buf_detach(dmabuf, attachment),
-        lambda: dma_buf_map_attachment(attachment, TO_DEVICE),
+        lambda: dma_buf_map_attachment_unlocked(attachment, TO_DEVICE),
     ):
         with pytest.raises(UseAfterFree, match=gone):
             call()
@@ -93,7 +93,7 @@ def test_every_call_on_a_dead_buffer_is_trapped(
 ) -> None:
     dmabuf = exporter.export()
     attachment = dma_buf_attach(dmabuf, camera)
-    sgt = dma_buf_map_attachment(attachment, TO_DEVICE)
+    sgt = dma_buf_map_attachment_unlocked(attachment, TO_DEVICE)
     dma_buf_put(dmabuf, dmabuf.exporter)
     kernel.log.entries.clear()
     before = list(exporter.calls)
@@ -102,8 +102,8 @@ def test_every_call_on_a_dead_buffer_is_trapped(
         "dma_buf_put": lambda: dma_buf_put(dmabuf, dmabuf.exporter),
         "dma_buf_attach": lambda: dma_buf_attach(dmabuf, camera),
         "dma_buf_detach": lambda: dma_buf_detach(dmabuf, attachment),
-        "dma_buf_map_attachment": lambda: dma_buf_map_attachment(attachment, TO_DEVICE),
-        "dma_buf_unmap_attachment": lambda: dma_buf_unmap_attachment(attachment, sgt),
+        "dma_buf_map_attachment": lambda: dma_buf_map_attachment_unlocked(attachment, TO_DEVICE),
+        "dma_buf_unmap_attachment": lambda: dma_buf_unmap_attachment_unlocked(attachment, sgt, TO_DEVICE),
     }
     for name, call in calls.items():
         with pytest.raises(UseAfterFree) as error:
@@ -168,7 +168,7 @@ def test_the_framebuffer_mail_as_first_asked(kernel: SmallKernel, exporter: Expo
     kernel.log.entries.clear()
 
     for client in (first, second):
-        fd = dma_buf_fd(client, shared, FB)
+        fd = dma_buf_fd(client, shared, holder=FB)
         client.files.put_unused_fd(fd)
     no_reference = "which has no reference; held by fd 0 of init (pid 1)"
     assert [text for text in kernel.log.warnings if text.startswith("dma-buf")] == [
@@ -191,7 +191,7 @@ def test_the_framebuffer_mail_corrected(kernel: SmallKernel, exporter: Exporter)
         client = kernel.task(pid, "client")
         for_client = Holder("kernel", f"fbdev ioctl of {client}")
         shared.file.get(for_client)
-        fd = dma_buf_fd(client, shared, for_client)
+        fd = dma_buf_fd(client, shared, holder=for_client)
         user = Holder("importer", f"ion client {pid}")
         dma_buf_get(client, fd, user)
         client.files.close(fd)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from soc.dmabuf import dma_buf_attach, dma_buf_export, dma_buf_map_attachment_unlocked
 from soc.dmabuf.buffer import DmaBuf, DmaBufAttachment, DmaBufOps
-from soc.dmabuf.core import dma_buf_attach, dma_buf_export, dma_buf_map_attachment
 from soc.dmabuf.cpu_access import dma_buf_begin_cpu_access, dma_buf_end_cpu_access
 from soc.kernel.dma import (
     dma_map_sgtable,
@@ -32,8 +34,9 @@ class Shared:
         self.table = board.table(1, 2)
         self.mapping = KernelMapping(board.kernel, self.table.frames(), "overlay")
         self.mapped: list[tuple[DmaBufAttachment, SgTable]] = []
-        brackets = (self.begin, self.end) if synced else (None, None)
-        ops = DmaBufOps(self.map, self.unmap, lambda dmabuf: None, None, None, *brackets)
+        ops = DmaBufOps(self.map, self.unmap, lambda dmabuf: None)
+        if synced:
+            ops = replace(ops, begin_cpu_access=self.begin, end_cpu_access=self.end)
         self.dmabuf = dma_buf_export(board.kernel, self, ops, SIZE, 2, "shared")
 
     def map(self, attachment: DmaBufAttachment, direction: DmaDirection) -> SgTable:
@@ -42,7 +45,7 @@ class Shared:
         self.mapped.append((attachment, sgt))
         return sgt
 
-    def unmap(self, attachment: DmaBufAttachment, sgt: SgTable) -> None:
+    def unmap(self, attachment: DmaBufAttachment, sgt: SgTable, direction: DmaDirection) -> None:
         self.mapped.remove((attachment, sgt))
         dma_unmap_sgtable(attachment.device, sgt, DmaDirection.BIDIRECTIONAL)
 
@@ -57,7 +60,7 @@ class Shared:
     def attach(self) -> int:
         """The DMA address of the first page, mapped for the board's engine."""
         attachment = dma_buf_attach(self.dmabuf, self.board.device())
-        return int(dma_buf_map_attachment(attachment, DmaDirection.BIDIRECTIONAL).dma_address[0])
+        return int(dma_buf_map_attachment_unlocked(attachment, DmaDirection.BIDIRECTIONAL).dma_address[0])
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The tables of export, fd, get, put, attach, detach, map and unmap, row by row."""
+"""Export, fd, get, put, attach, detach, map and unmap, row by row, in every generation."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from errno import EBADF, EBUSY, EINTR, EINVAL, EIO, EMFILE, ENODEV, ENOMEM
 
 import pytest
 
-from soc.dmabuf.buffer import DmaBufOps
-from soc.dmabuf.core import (
+from soc.dmabuf import (
     dma_buf_attach,
     dma_buf_detach,
     dma_buf_export,
     dma_buf_fd,
     dma_buf_get,
-    dma_buf_map_attachment,
+    dma_buf_map_attachment_unlocked,
     dma_buf_put,
-    dma_buf_unmap_attachment,
+    dma_buf_unmap_attachment_unlocked,
 )
+from soc.dmabuf.buffer import DmaBufOps
 from soc.kernel.errors import KernelError
 from soc.kernel.fs.file import FileOperations, Holder
 from soc.kernel.scatterlist import DmaDirection, SgTable
@@ -93,7 +93,7 @@ def test_fd_consumes_the_reference_of_the_one_who_asks(exporter: Exporter, task:
     dmabuf = exporter.export()
     other = Holder("kernel", "fbdev")
     dmabuf.file.get(other)
-    dma_buf_fd(task, dmabuf, other)
+    dma_buf_fd(task, dmabuf, holder=other)
     assert dmabuf.file.held_by() == "fd 0 of app (pid 1), kernel test"
 
 
@@ -162,7 +162,7 @@ def test_the_last_put_releases(
 
 
 def test_put_of_null_is_einval() -> None:
-    """2011 warns; without a buffer there is no kernel to warn in, so it is raised."""
+    """Linux warns; without a buffer there is no kernel to warn in, so it is raised."""
     with pytest.raises(KernelError) as error:
         dma_buf_put(None, Holder("importer", "camera"))
     assert str(error.value) == "-EINVAL: dma_buf_put: no dma-buf, put by importer camera"
@@ -235,10 +235,10 @@ def test_map_gives_the_exporters_table_and_unmap_gives_it_back(
     exporter: Exporter, camera: SmallDevice
 ) -> None:
     attachment = dma_buf_attach(exporter.export(), camera)
-    sgt = dma_buf_map_attachment(attachment, FROM_DEVICE)
+    sgt = dma_buf_map_attachment_unlocked(attachment, FROM_DEVICE)
     assert sgt.size == SIZE
     assert [(m.sgt, m.direction) for m in attachment.mappings] == [(sgt, FROM_DEVICE)]
-    dma_buf_unmap_attachment(attachment, sgt)
+    dma_buf_unmap_attachment_unlocked(attachment, sgt, FROM_DEVICE)
     assert attachment.mappings == []
     assert exporter.calls == ["attach camera", "map camera", "unmap camera"]
 
@@ -249,16 +249,16 @@ def test_each_map_is_a_mapping_of_its_own(
     dmabuf = exporter.export()
     first, second = dma_buf_attach(dmabuf, camera), dma_buf_attach(dmabuf, display)
     write, read, again = (
-        dma_buf_map_attachment(first, FROM_DEVICE),
-        dma_buf_map_attachment(second, TO_DEVICE),
-        dma_buf_map_attachment(second, TO_DEVICE),
+        dma_buf_map_attachment_unlocked(first, FROM_DEVICE),
+        dma_buf_map_attachment_unlocked(second, TO_DEVICE),
+        dma_buf_map_attachment_unlocked(second, TO_DEVICE),
     )
-    dma_buf_unmap_attachment(second, read)
+    dma_buf_unmap_attachment_unlocked(second, read, TO_DEVICE)
     assert [m.sgt for m in dmabuf.mappings] == [write, again]
 
 
 def test_map_of_null_is_einval() -> None:
-    assert errno_of(lambda: dma_buf_map_attachment(None, TO_DEVICE)) == EINVAL
+    assert errno_of(lambda: dma_buf_map_attachment_unlocked(None, TO_DEVICE)) == EINVAL
 
 
 @pytest.mark.parametrize("number", [EINTR, ENOMEM, EIO, EINVAL])
@@ -266,15 +266,15 @@ def test_map_passes_the_exporters_errno_and_leaves_nothing(
     kernel: SmallKernel, camera: SmallDevice, number: int
 ) -> None:
     attachment = dma_buf_attach(Exporter(kernel, fail=("map", number)).export(), camera)
-    assert errno_of(lambda: dma_buf_map_attachment(attachment, TO_DEVICE)) == number
+    assert errno_of(lambda: dma_buf_map_attachment_unlocked(attachment, TO_DEVICE)) == number
     assert attachment.mappings == []
     assert kernel.log.warnings == []
 
 
 def test_map_of_an_exporter_that_returns_null_is_enomem(kernel: SmallKernel, camera: SmallDevice) -> None:
-    """2011 hands NULL to the importer; the model answers as later kernels do."""
+    """2011 hands NULL to the importer; the model answers as later kernels do, in 2011 too."""
     attachment = dma_buf_attach(Exporter(kernel, null_map=True).export(), camera)
-    assert errno_of(lambda: dma_buf_map_attachment(attachment, TO_DEVICE)) == ENOMEM
+    assert errno_of(lambda: dma_buf_map_attachment_unlocked(attachment, TO_DEVICE)) == ENOMEM
     assert attachment.mappings == []
 
 
@@ -282,18 +282,18 @@ def test_unmap_of_null_or_of_a_table_not_mapped_is_a_warning(
     kernel: SmallKernel, exporter: Exporter, camera: SmallDevice
 ) -> None:
     attachment = dma_buf_attach(exporter.export(), camera)
-    dma_buf_unmap_attachment(attachment, None)
-    dma_buf_unmap_attachment(attachment, SgTable.of([(0, 4096)]))
+    dma_buf_unmap_attachment_unlocked(attachment, None, TO_DEVICE)
+    dma_buf_unmap_attachment_unlocked(attachment, SgTable.of([(0, 4096)]), TO_DEVICE)
     who = "dma_buf_unmap_attachment: attachment of camera to dma-buf 1 'test'"
     assert kernel.log.warnings == [f"{who}: no table", f"{who}: the table is not mapped"]
     assert exporter.calls == ["attach camera"]
-    assert errno_of(lambda: dma_buf_unmap_attachment(None, None)) == EINVAL
+    assert errno_of(lambda: dma_buf_unmap_attachment_unlocked(None, None, TO_DEVICE)) == EINVAL
 
 
 def test_a_mapping_is_given_back_once(kernel: SmallKernel, exporter: Exporter, camera: SmallDevice) -> None:
     attachment = dma_buf_attach(exporter.export(), camera)
-    sgt = dma_buf_map_attachment(attachment, TO_DEVICE)
-    dma_buf_unmap_attachment(attachment, sgt)
-    dma_buf_unmap_attachment(attachment, sgt)
+    sgt = dma_buf_map_attachment_unlocked(attachment, TO_DEVICE)
+    dma_buf_unmap_attachment_unlocked(attachment, sgt, TO_DEVICE)
+    dma_buf_unmap_attachment_unlocked(attachment, sgt, TO_DEVICE)
     assert len(kernel.log.warnings) == 1
     assert exporter.calls.count("unmap camera") == 1
