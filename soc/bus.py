@@ -11,6 +11,7 @@ Not modelled: arbitration, bandwidth, ordering, exclusive monitors across master
 from __future__ import annotations
 
 from bisect import bisect_right
+from copy import copy
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -104,8 +105,8 @@ class Master:
 
     def through(self, memory: Memory) -> Master:
         """The same agent, in the same books, with another view of memory."""
-        other = Master(self.name, self.bus)
-        other.memory, other.traffic = memory, self.traffic
+        other = copy(self)
+        other.memory = memory
         return other
 
     def read(self, address: PhysAddr, size: int) -> int:

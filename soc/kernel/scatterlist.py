@@ -53,6 +53,8 @@ def _none() -> Ints:
 def page_frames(starts: Ints, counts: Ints) -> Frames:
     """The frames of runs of `counts` pages whose first bytes lie at `starts`, in order."""
     first = starts >> PAGE_SHIFT
+    if len(first) == 1:
+        return np.arange(first[0], first[0] + counts[0], dtype=np.int64)
     if (counts == 1).all():
         return first
     steps = np.ones(int(counts.sum()), dtype=np.int64)

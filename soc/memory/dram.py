@@ -9,6 +9,7 @@ Not modelled: ECC, refresh, bandwidth and latency.
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
 from typing import Protocol
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soc.address import PAGE_SHIFT, PAGE_SIZE, PhysAddr
+from soc.memory.foreign import ForeignPages
 from soc.memory.rows import Rows
 from soc.memory.scratch import Scratch
 from soc.memory.span import Bytes, Frames, PageSpan
@@ -25,6 +27,9 @@ from soc.memory.window_cache import WindowCache
 
 PAGE = np.dtype(f"V{PAGE_SIZE}")
 """A page as one element: numpy moves it with one memcpy instead of element by element."""
+
+SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+"""Whoever is given the memfd of a bank can neither cut it under those who map it nor add seals."""
 
 
 class Memory(Protocol):
@@ -53,18 +58,20 @@ class Bank:
     def __init__(self, base: PhysAddr, size: int) -> None:
         self.base = base
         self.size = size
-        self.fd = os.memfd_create(f"dram@{base:x}", os.MFD_CLOEXEC)
+        self.fd = os.memfd_create(f"dram@{base:x}", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
             os.ftruncate(self.fd, size)
+            fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, SEALS)
             self._map = mmap.mmap(self.fd, size)
         except OSError:
-            self.close()
+            os.close(self.fd)
             raise
         self.bytes: Bytes = np.frombuffer(self._map, dtype=np.uint8)
         self.pages: Bytes = self.bytes.reshape(-1, PAGE_SIZE)
         self.whole_pages: NDArray[np.void] = self.bytes.view(PAGE)
         self.first_frame = base >> PAGE_SHIFT
         self.windows = Windows(self.fd)
+        self.foreign = ForeignPages(self.fd, self.host_pointer)
 
     @property
     def end(self) -> int:
@@ -82,6 +89,7 @@ class Bank:
     def close(self) -> None:
         """Close the memfd. The mapping, and with it the memory, lasts until the last array on it is gone."""
         os.close(self.fd)
+        self.foreign.close()
 
 
 class Dram:
@@ -181,7 +189,25 @@ class Dram:
         if bank is None or not bank.contains(int(frames.max()) << PAGE_SHIFT):
             return None
         runs = PageSpan(frames, 0, len(frames) << PAGE_SHIFT, contiguous=False).segments()
+        if any(bank.foreign.touches(start - bank.base, size) for start, size in runs):
+            return None
         return bank.windows.open([(start - bank.base, size) for start, size in runs])
+
+    def lay_foreign(self, address: PhysAddr, size: int, fd: int, offset: int) -> None:
+        """`size` bytes of `fd` from `offset` are what everybody finds at `address`. KeyError, OSError."""
+        bank = self.bank(address, size)
+        if bank is None:
+            raise KeyError(f"{address:#x}+{size:#x} is not DRAM")
+        bank.foreign.lay(address - bank.base, size, fd, offset)
+        self._windows.forget(address >> PAGE_SHIFT, (address + size) >> PAGE_SHIFT)
+
+    def lift_foreign(self, address: PhysAddr, size: int) -> None:
+        """The bank's own pages are back, with what they held before `lay_foreign`."""
+        bank = self.bank(address, size)
+        if bank is None:
+            raise KeyError(f"{address:#x}+{size:#x} is not DRAM")
+        bank.foreign.lift(address - bank.base)
+        self._windows.forget(address >> PAGE_SHIFT, (address + size) >> PAGE_SHIFT)
 
     def index(self, frames: Frames) -> Frames:
         """Where `frames` stand in an array of one element per page of all banks in order.

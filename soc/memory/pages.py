@@ -49,12 +49,13 @@ class PageAllocator:
     `cma` are regions of whole pageblocks. All three are lists of (base, size)
     in bytes. All results are page frame numbers;
     `below` is the first physical address that an allocation must not reach.
-    `freed` hears of frames that lost their owner.
+    `taken` hears of runs of frames (first, count) that got an owner, `freed` of frames that lost theirs.
     """
 
     def __init__(
         self, banks: Iterable[Range], reserved: Iterable[Range] = (), cma: Iterable[Range] = ()
     ) -> None:
+        self.taken: Callable[[int, int], None] = lambda first, count: None
         self.freed: Callable[[Frames], None] = lambda frames: None
         held_back = list(reserved)
         lent = [(base >> PAGE_SHIFT, (base + size) >> PAGE_SHIFT) for base, size in cma]
@@ -94,8 +95,16 @@ class PageAllocator:
             frame = unmovable(zone, order, limit) if zone.first < limit else None
             if frame is not None:
                 zone.bytes[frame - zone.first] = UNMOVABLE | order
+                self.taken(frame, 1 << order)
                 return frame
         return None
+
+    def split(self, frame: int, order: int) -> None:
+        """What `alloc(order)` gave is single pages from now on (split_page). BadFree if that is not so."""
+        zone = self._zone(frame)
+        if zone is None or zone.bytes[frame - zone.first] != UNMOVABLE | order:
+            raise BadFree(frame, order)
+        zone.state[frame - zone.first : frame - zone.first + (1 << order)] = UNMOVABLE
 
     def alloc_pages(self, count: int, below: int | None = None) -> Frames | None:
         """`count` frames, each to be freed on its own, in as few runs as possible; shape (count,).
@@ -158,6 +167,7 @@ class PageAllocator:
         taken = zone.carve(first, first + count)
         if taken:
             zone.state[first - zone.first : first - zone.first + count] = CONTIGUOUS
+            self.taken(first, count)
         return taken
 
     def give_range(self, first: int, count: int) -> None:
@@ -174,6 +184,7 @@ class PageAllocator:
         taken = zone is not None and zone.carve_one(frame)
         if zone and taken:
             zone.bytes[frame - zone.first] = UNMOVABLE
+            self.taken(frame, 1)
         return taken
 
     # --- accounts -----------------------------------------------------------------
@@ -224,6 +235,8 @@ class PageAllocator:
         if left > 0:
             self._give_pages(np.sort(frames))
             return None
+        for run in parts[1:]:
+            self.taken(int(run[0]), len(run))
         return frames
 
     def _give_pages(self, ordered: Frames) -> None:

@@ -20,10 +20,12 @@ class Traffic:
 
     Transfers repeat the same spans frame after frame, so they are counted by
     span first and spread over the pages when somebody asks. Those within one
-    page, such as reads of translation tables, are booked at once.
+    page, such as reads of translation tables, are booked at once. `idle` until the first
+    one is booked.
     """
 
     def __init__(self, dram: Dram) -> None:
+        self.idle = True
         self._dram = dram
         self._pending: Counter[tuple[PageSpan, bool, Rows | None]] = Counter()
         pages = dram.page_count
@@ -32,6 +34,7 @@ class Traffic:
 
     def count(self, span: PageSpan, write: bool, rows: Rows | None = None) -> None:
         """Book one transfer of `span`, which must be DRAM, or of its `rows`."""
+        self.idle = False
         if len(span.frames) == 1:
             counters = self._writes if write else self._reads
             counters[self._dram.place(int(span.frames[0]))] += np.uint64(
@@ -47,8 +50,14 @@ class Traffic:
         self._spread()
         return self._writes if write else self._reads
 
+    def books(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+        """`per_page` of reads and of writes."""
+        self._spread()
+        return self._reads, self._writes
+
     def book(self, frames: Frames, sizes: NDArray[np.uint64], write: bool) -> None:
         """Add `sizes[i]` bytes to page `frames[i]`; no page may be named twice."""
+        self.idle = False
         counters = self._writes if write else self._reads
         counters[self._dram.index(frames)] += sizes
 

@@ -9,23 +9,16 @@ array or a view of it.
 
 from __future__ import annotations
 
-import ctypes
-import errno
-import mmap
-import os
 import weakref
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from soc.memory.host_mmap import SideBySide
+
 MOST_RUNS = 16_384
 """Mappings that all windows together may take; the host allows a process 65,530."""
-
-PROT_NONE = 0
-MAP_FIXED = 0x10
-MAP_FAILED = ctypes.c_void_p(-1).value
-READ_WRITE = mmap.PROT_READ | mmap.PROT_WRITE
 
 
 class Windows:
@@ -34,12 +27,6 @@ class Windows:
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._runs = 0
-        libc = ctypes.CDLL(None, use_errno=True)
-        self._mmap = libc.mmap
-        self._mmap.restype = ctypes.c_void_p
-        self._mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
-        self._munmap = libc.munmap
-        self._munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 
     def open(self, runs: Sequence[tuple[int, int]]) -> NDArray[np.uint8] | None:
         """The runs [(offset in the memfd, bytes), ...], whole pages, one after the other.
@@ -48,26 +35,13 @@ class Windows:
         """
         if self._runs + len(runs) > MOST_RUNS:
             return None
-        size = sum(length for _, length in runs)
-        anonymous = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
-        base = self._mmap(None, size, PROT_NONE, anonymous, -1, 0)
-        if base == MAP_FAILED:
+        try:
+            window = SideBySide([(self._fd, offset, length) for offset, length in runs])
+        except OSError:
             return None
-        at = int(base)
-        for offset, length in runs:
-            if (
-                self._mmap(at, length, READ_WRITE, mmap.MAP_SHARED | MAP_FIXED, self._fd, offset)
-                == MAP_FAILED
-            ):
-                self._munmap(base, size)
-                return None
-            at += length
         self._runs += len(runs)
-        memory = (ctypes.c_uint8 * size).from_address(int(base))
-        weakref.finalize(memory, self._close, int(base), size, len(runs))
-        return np.frombuffer(memoryview(memory), dtype=np.uint8)
+        weakref.finalize(window.memory, self._closed, len(runs))
+        return window.view()
 
-    def _close(self, base: int, size: int, runs: int) -> None:
-        if self._munmap(base, size):
-            raise OSError(ctypes.get_errno() or errno.EINVAL, os.strerror(ctypes.get_errno()))
+    def _closed(self, runs: int) -> None:
         self._runs -= runs

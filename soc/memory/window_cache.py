@@ -62,6 +62,12 @@ class WindowCache:
         pages = self._of_span.get(span)
         return pages is not None and pages.window is not None
 
+    def forget(self, first: int, end: int) -> None:
+        """Other memory stands behind frames [first, end) from now on: windows on them are of no use."""
+        for pages in {*self._lists.values(), *self._of_span.values()}:
+            if ((pages.frames >= first) & (pages.frames < end)).any():
+                pages.window, pages.uses, pages.refused = None, 0, False
+
     def _list(self, frames: Frames) -> _Pages:
         key = xxhash.xxh3_64_intdigest(np.ascontiguousarray(frames).data)
         known = self._lists.get(key)

@@ -12,15 +12,15 @@ from heaps import HEAP_KINDS
 from heaps.carveout import CarveoutBuffer, CarveoutHeap
 from soc.address import PhysAddr
 from soc.bus import Bus
-from soc.dmabuf.buffer import DmaBuf
-from soc.dmabuf.core import (
+from soc.dmabuf import (
     dma_buf_attach,
     dma_buf_detach,
     dma_buf_fd,
-    dma_buf_map_attachment,
+    dma_buf_map_attachment_unlocked,
     dma_buf_put,
-    dma_buf_unmap_attachment,
+    dma_buf_unmap_attachment_unlocked,
 )
+from soc.dmabuf.buffer import DmaBuf
 from soc.dmabuf.ledger import leaked, references
 from soc.kernel.errors import KernelError
 from soc.kernel.scatterlist import DmaDirection
@@ -159,16 +159,16 @@ def test_each_attachment_gets_a_table_of_its_own(kernel: MemoryKernel, heap: Car
     tables = []
     for name in ("camera", "display"):
         attachment = dma_buf_attach(dmabuf, DirectDevice(kernel, name))
-        tables.append((attachment, dma_buf_map_attachment(attachment, DmaDirection.TO_DEVICE)))
+        tables.append((attachment, dma_buf_map_attachment_unlocked(attachment, DmaDirection.TO_DEVICE)))
     (first, one), (second, two) = tables
     assert one is not two
     for table in (one, two):
         assert table.dma_address.tolist() == [BASE]
         assert table.dma_length.tolist() == [2 * PAGE]
         assert table.frames().tolist() == [BASE >> 12, (BASE >> 12) + 1]
-    dma_buf_unmap_attachment(first, one)
+    dma_buf_unmap_attachment_unlocked(first, one, DmaDirection.TO_DEVICE)
     assert (one.nents, two.nents) == (0, 1), "unmapped for one device only"
-    dma_buf_unmap_attachment(second, two)
+    dma_buf_unmap_attachment_unlocked(second, two, DmaDirection.TO_DEVICE)
     for attachment, _ in tables:
         dma_buf_detach(dmabuf, attachment)
     put(dmabuf)
@@ -181,7 +181,7 @@ def test_a_device_that_cannot_reach_the_memory_gets_the_errno_of_the_dma_api(
 ) -> None:
     attachment = dma_buf_attach(heap.allocate(PAGE), DirectDevice(kernel, "old", dma_mask=31))
     with pytest.raises(KernelError) as error:
-        dma_buf_map_attachment(attachment, DmaDirection.TO_DEVICE)
+        dma_buf_map_attachment_unlocked(attachment, DmaDirection.TO_DEVICE)
     assert error.value.errno == EIO
     assert attachment.mappings == []
 

@@ -58,6 +58,48 @@ def test_an_unaligned_pool_is_refused(base: int, size: int) -> None:
         GenPool(PhysAddr(base), size)
 
 
+def test_units_smaller_than_a_page_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"units of 2\*\*11 bytes are less than a page"):
+        GenPool(BASE, PAGE, order=11)
+
+
+def test_larger_units_round_pieces_up_and_leave_the_rest_of_the_range_unused() -> None:
+    pool = GenPool(BASE, 11 * PAGE, order=14)
+    assert (pool.unit, pool.size, pool.largest_free) == (4 * PAGE, 8 * PAGE, 8 * PAGE)
+    assert [pool.alloc(PAGE), pool.alloc(4 * PAGE)] == [BASE, BASE + 4 * PAGE]
+    assert pool.alloc(1) is None
+    assert pool.used == 8 * PAGE
+
+
+def test_pieces_lie_where_single_allocations_would_find_them() -> None:
+    pool = GenPool(BASE, 12 * PAGE)
+    for size in (2, 1, 3, 1, 4, 1):
+        pool.alloc(size * PAGE)
+    for start in (0, 3, 7):
+        pool.free(PhysAddr(BASE + start * PAGE))
+    assert pool.alloc_pieces(2 * PAGE, 4) == [BASE + start * PAGE for start in (0, 3, 7, 9)]
+    assert pool.free_runs() == [(BASE + 5 * PAGE, PAGE)]
+
+
+@pytest.mark.parametrize(("size", "count"), [(3, 3), (4, 2), (8, 2), (1, 9), (1, 0), (0, 1), (1, 1 << 70)])
+def test_pieces_are_had_all_or_none(size: int, count: int) -> None:
+    pool = GenPool(BASE, 8 * PAGE)
+    kept = pool.alloc(PAGE)
+    before = pool.free_runs()
+    assert pool.alloc_pieces(size * PAGE, count) is None
+    assert (pool.free_runs(), pool.used) == (before, PAGE)
+    assert kept == BASE
+
+
+@pytest.mark.parametrize("bad", [[0, 5], [0, 0], [0, 8]], ids=["inside a piece", "twice", "outside"])
+def test_a_bad_free_of_pieces_frees_nothing(bad: list[int]) -> None:
+    pool = GenPool(BASE, 8 * PAGE)
+    assert pool.alloc_pieces(2 * PAGE, 3) is not None
+    with pytest.raises(KeyError, match="not pieces of the pool, each once: 0xbc000000, 0xbc00"):
+        pool.free_pieces([PhysAddr(BASE + start * PAGE) for start in bad])
+    assert pool.used == 6 * PAGE
+
+
 PAGES = 24
 
 
@@ -88,6 +130,28 @@ class PoolMachine(RuleBasedStateMachine):
         first, count = piece
         self.pool.free(PhysAddr(BASE + first * PAGE))
         self.map[first : first + count] = [False] * count
+
+    @rule(target=pieces, size=st.integers(1, 6), count=st.integers(1, 6))
+    def alloc_pieces(self, size: int, count: int) -> object:
+        taken, found = list(self.map), []
+        for _ in range(count):
+            fits = [i for i in range(PAGES - size + 1) if not any(taken[i : i + size])]
+            found += fits[:1]
+            for first in fits[:1]:
+                taken[first : first + size] = [True] * size
+        got = self.pool.alloc_pieces(size * PAGE, count)
+        if len(found) < count:
+            assert got is None
+            return multiple()
+        assert got == [BASE + first * PAGE for first in found]
+        self.map = taken
+        return multiple(*((first, size) for first in found))
+
+    @rule(first=consumes(pieces), second=consumes(pieces))
+    def free_pieces(self, first: tuple[int, int], second: tuple[int, int]) -> None:
+        self.pool.free_pieces([PhysAddr(BASE + start * PAGE) for start, _ in (first, second)])
+        for start, count in (first, second):
+            self.map[start : start + count] = [False] * count
 
     @invariant()
     def runs_are_maximal(self) -> None:

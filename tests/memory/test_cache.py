@@ -14,6 +14,7 @@ from soc.memory.cache.cache import CpuCache
 from soc.memory.cache.comparing import ComparingCache
 from soc.memory.cache.incoherence import Incoherence, Kind, Party
 from soc.memory.cache.lines import ALL_LINES, partly_touched, touched
+from soc.memory.cache.views import CleanedView
 from soc.memory.dram import Bank, Dram
 from soc.memory.span import PageSpan
 from tests.memory.plain_cache import PlainCache
@@ -32,6 +33,7 @@ class Bench:
         self.now = 0
         self.dram = Dram([Bank(BASE, SIZE)])
         self.cache = kind(self.dram, lambda: self.now, adversary, [CARVEOUT])
+        self.cleaned = CleanedView(self.cache, "cpu")
 
     def cpu_write(self, at: int, data: bytes, who: str = "cpu") -> None:
         self.cache.cpu_write(span(at, len(data)), np.frombuffer(data, dtype=np.uint8), who)
@@ -275,7 +277,9 @@ RANGES = st.tuples(st.integers(0, SIZE - 1), st.integers(1, 5000)).map(
 AGAIN = st.sampled_from([(0, 4096), (64, 8192), (100, 5000), (8192, 8000)])
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["cpu_read", "cpu_write", "device_read", "device_write", "clean", "invalidate"]),
+        st.sampled_from(
+            ["cpu_read", "cpu_write", "write_and_clean", "device_read", "device_write", "clean", "invalidate"]
+        ),
         RANGES | AGAIN,
         st.integers(1, 255),
     ),
@@ -295,12 +299,25 @@ def test_random_histories_agree_with_the_plain_model(steps):
                 data = bytes((value + i) % 256 for i in range(size))
                 getattr(bench, call)(at, data)
                 getattr(plain, call)(at, data)
+            case "write_and_clean":
+                at, size = at & -4096, -(-size // 4096) * 4096
+                data = bytes((value + i) % 256 for i in range(min(size, SIZE - at)))
+                bench.cleaned.write(span(at, len(data)), np.frombuffer(data, dtype=np.uint8))
+                plain.cpu_write(at, data)
+                plain.clean(at, len(data))
             case _:
                 getattr(bench.cache, call)(span(at, size))
                 getattr(plain, call)(at, size)
     assert bench.kinds == plain.kinds
     assert bench.dram.banks[0].bytes.tobytes() == bytes(plain.cpu)
     assert bench.cache.peek_behind(span(0, SIZE)).tobytes() == bytes(plain.dram)
+    bench.close()
+
+
+def test_only_whole_pages_are_written_and_cleaned_at_once():
+    bench = Bench()
+    with pytest.raises(ValueError, match="cpu writes 100 bytes, which are not whole pages"):
+        bench.cleaned.write(span(0, 100), np.zeros(100, dtype=np.uint8))
     bench.close()
 
 

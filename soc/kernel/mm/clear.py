@@ -14,11 +14,13 @@ from soc.memory.span import PageSpan
 PIECE = 256
 """Pages that are written at once."""
 
+ZEROS = np.zeros(PIECE << PAGE_SHIFT, dtype=np.uint8)
+ZEROS.flags.writeable = False
+
 
 def clear(master: Master, span: PageSpan) -> None:
     """`master`, the CPU, writes zeros over the whole pages of `span`. BusError outside DRAM."""
-    zeros = np.zeros(min(PIECE, len(span.frames)) << PAGE_SHIFT, dtype=np.uint8)
     for first in range(0, len(span.frames), PIECE):
         frames = span.frames[first : first + PIECE]
         size = len(frames) << PAGE_SHIFT
-        master.write_span(PageSpan.of(frames, 0, size), zeros[:size])
+        master.write_span(PageSpan.of(frames, 0, size), ZEROS[:size])

@@ -17,6 +17,9 @@ from soc.kernel.mm.clear import clear
 from soc.kernel.mm.cma import CmaAreas, created, usable_regions
 from soc.kernel.mm.fragment import fragment
 from soc.kernel.mm.migrate import Migration
+from soc.kernel.mm.page_alloc import alloc_reclaiming
+from soc.kernel.mm.page_owner import PageOwners
+from soc.kernel.mm.shrinker import Shrinkers
 from soc.memory.dram import Dram
 from soc.memory.pages import PageAllocator, zone_spans
 from soc.memory.span import PageSpan
@@ -27,6 +30,7 @@ class KernelMemory:
 
     `pages` is its page allocator, `cma` its CMA areas, `migration` what moves
     pages with accesses of `cpu`, `reserved` the regions that are not the kernel's.
+    `shrinkers` keep pages that can be had back, `owners` knows whose a buffer's pages are.
     """
 
     def __init__(self, dram: Dram, tree: Tree, cpu: Master, log: KernelLog) -> None:
@@ -43,6 +47,9 @@ class KernelMemory:
             [(region.base, region.size) for region in self.reserved],
             [(region.base, region.size) for region in self._lent],
         )
+        self.shrinkers = Shrinkers()
+        self.owners = PageOwners(cpu.bus, log)
+        self.pages.taken = self.owners.taken
         self.migration = Migration(self.pages, cpu)
         self.cma = CmaAreas(self._lent, self.pages, self.migration, log)
 
@@ -62,7 +69,8 @@ class KernelMemory:
 
         `below`, if given, is the first physical address they must not reach.
         """
-        frame = self.pages.alloc((count - 1).bit_length(), below)
+        order = (count - 1).bit_length()
+        frame = alloc_reclaiming(self.pages, self.shrinkers, order, below)
         if frame is None:
             raise KernelError(ENOMEM, f"no {count} contiguous free pages")
         address = PhysAddr(frame << PAGE_SHIFT)

@@ -66,6 +66,22 @@ class CpuCache(TwoViews):
             self._report(Kind.LOST_DEVICE_WRITE, span.frames, clobbered)
             self._write_back(span.frames, clobbered)
 
+    def cpu_write_and_clean(self, span: PageSpan, data: Bytes, who: str = "cpu") -> None:
+        """`cpu_write` of whole pages, and `clean` before anybody else looks: both views have the data."""
+        index = self.dram.index_of_held(span.frames)
+        split = self._split[index]
+        if self._stale[index].any():
+            self.cpu_write(span, data, who)
+            self.clean(span)
+            return
+        self.dram.write(span, data)
+        self._cpu.note(index, who, self._now())
+        if split.any():
+            self._make_split(span.frames[split]).put_pages(
+                span.frames[split], self.dram.pages_of(span.frames[split])
+            )
+            self._settled(span.frames, touched(span))
+
     # --- devices that do not see the cache, and uncached mappings ----------
 
     def device_read(self, span: PageSpan, name: str, rows: Rows | None = None) -> Bytes:

@@ -81,6 +81,13 @@ class ComparingCache(CpuCache):
             self._stale[page] &= ~np.uint64(1 << (address % PAGE_SIZE // LINE))
         return stale and not self._stale[page]
 
+    def recache(self, frames: Frames) -> None:
+        super().recache(frames)
+        mine = frames[self._held(self.dram.index_of_held(frames))]
+        if self._filled is not None:
+            self._make_split(mine)
+            self._filled.put_pages(mine, self.dram.pages_of(mine))
+
     def close(self) -> None:
         super().close()
         for bank in self._filled.banks if self._filled else ():

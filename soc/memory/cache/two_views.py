@@ -58,6 +58,28 @@ class TwoViews:
         for base, size in never_cached:
             frames = np.arange(base >> PAGE_SHIFT, (base + size) >> PAGE_SHIFT, dtype=np.int64)
             self._cacheable[dram.index(frames)] = False
+        self._may_be_cached = self._cacheable.copy()
+        self._outsiders = np.zeros(pages, dtype=np.uint16)
+
+    def uncache(self, frames: Frames) -> None:
+        """Somebody whose accesses nobody sees maps these pages: they have one view now, the newest bytes.
+
+        As often as this is called `recache` must be.
+        """
+        self._discover(frames)
+        index = self.dram.index(frames)
+        self._refill(frames, self._stale[index] & ~self._dirty[index])
+        self._write_back(frames, self._dirty[index])
+        self._outsiders[index] += 1
+        self._cacheable[index] = self._split[index] = False
+        self._places.clear()
+
+    def recache(self, frames: Frames) -> None:
+        """One of those who mapped these pages is gone; without any they are cached as they were before."""
+        index = self.dram.index(frames)
+        self._outsiders[index] -= 1
+        self._cacheable[index] = self._may_be_cached[index] & (self._outsiders[index] == 0)
+        self._places.clear()
 
     def holds(self, span: PageSpan) -> bool:
         """Whether all of `span` is DRAM."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from soc.address import PAGE_SHIFT
 from soc.memory.cache.cache import CpuCache
 from soc.memory.rows import Rows
 from soc.memory.span import Bytes, PageSpan
@@ -31,6 +32,19 @@ class CachedView(_View):
 
     def write(self, span: PageSpan, data: Bytes, rows: Rows | None = None) -> None:
         self._cache.cpu_write(span, data, self._who, rows)
+
+
+class CleanedView(_View):
+    """Memory as code of the CPU sees it that cleans what it writes, whole pages, at once."""
+
+    def read(self, span: PageSpan, rows: Rows | None = None) -> Bytes:
+        return self._cache.cpu_read(span, self._who, rows)
+
+    def write(self, span: PageSpan, data: Bytes, rows: Rows | None = None) -> None:
+        """ValueError for anything but whole pages."""
+        if rows is not None or span.size != len(span.frames) << PAGE_SHIFT:
+            raise ValueError(f"{self._who} writes {span.size} bytes, which are not whole pages")
+        self._cache.cpu_write_and_clean(span, data, self._who)
 
 
 class SnoopingView(_View):

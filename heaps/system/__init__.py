@@ -1,0 +1,1 @@
+"""System heaps: blocks from the page allocator, scattered."""
