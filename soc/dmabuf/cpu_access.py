@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 
+from soc.dmabuf.brackets import Brackets
 from soc.dmabuf.buffer import DmaBuf
 from soc.dmabuf.resv import dma_resv_usage_rw, dma_resv_wait_timeout
 from soc.dmabuf.rules import check_alive, invalid, might_lock
@@ -31,6 +32,7 @@ def dma_buf_begin_cpu_access(dmabuf: DmaBuf | None, direction: DmaDirection) -> 
         dmabuf.ops.begin_cpu_access(dmabuf, direction)
     write = direction in (DmaDirection.BIDIRECTIONAL, DmaDirection.TO_DEVICE)
     dma_resv_wait_timeout(dmabuf.resv, dma_resv_usage_rw(write), interruptible=True)
+    dmabuf.kernel.subsystem(Brackets).begin(dmabuf)
 
 
 def dma_buf_end_cpu_access(dmabuf: DmaBuf | None, direction: DmaDirection) -> None:
@@ -40,6 +42,7 @@ def dma_buf_end_cpu_access(dmabuf: DmaBuf | None, direction: DmaDirection) -> No
     _check(dmabuf, "dma_buf_end_cpu_access")
     if dmabuf.ops.end_cpu_access:
         dmabuf.ops.end_cpu_access(dmabuf, direction)
+    dmabuf.kernel.subsystem(Brackets).end(dmabuf)
 
 
 def _check(dmabuf: DmaBuf, call: str) -> None:

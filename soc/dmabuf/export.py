@@ -16,7 +16,8 @@ from soc.dmabuf.buffer import DmaBuf, DmaBufOps
 from soc.dmabuf.fileops import dma_buf_fops, is_dma_buf_file
 from soc.dmabuf.poll import DmaBufPolls
 from soc.dmabuf.resv import DmaResv, dma_resv_fini
-from soc.dmabuf.rules import check_alive, invalid
+from soc.dmabuf.rules import check_alive, check_own, invalid
+from soc.dmabuf.sanitizer.strays import StrayWatch
 from soc.kernel.errors import KernelBug, KernelError
 from soc.kernel.fs.file import File, Holder
 from soc.kernel.generation import Generation
@@ -24,6 +25,8 @@ from soc.kernel.generation import Generation
 if TYPE_CHECKING:
     from soc.kernel.core import KernelCore
     from soc.kernel.task import Task
+
+FD_IS_PUBLIC = "dma_buf_fd: other threads may close the fd from here on"
 
 
 def dma_buf_export(
@@ -63,14 +66,17 @@ def dma_buf_export(
 def dma_buf_fd(task: Task, dmabuf: DmaBuf | None, flags: int = 0, holder: Holder | None = None) -> int:
     """The lowest free fd of `task` for the buffer. Consumes the reference of `holder`.
 
-    `flags` may have O_CLOEXEC. `holder` defaults to the exporter. -EINVAL for NULL; -EMFILE
-    when the table is full, and the caller still owns its reference.
+    `flags` may have O_CLOEXEC. `holder` defaults to the exporter; one of user space's is a WARN. -EINVAL
+    for NULL; -EMFILE when the table is full, and the caller still owns its reference.
     """
     if dmabuf is None:
         raise KernelError(errno.EINVAL, "dma_buf_fd: no dma-buf")
     check_alive(dmabuf, "dma_buf_fd")
+    holder = holder or dmabuf.exporter
+    check_own(dmabuf, holder, "dma_buf_fd")
     fd = task.files.get_unused_fd(bool(flags & os.O_CLOEXEC))
-    task.files.fd_install(fd, dmabuf.file, holder or dmabuf.exporter)
+    task.files.fd_install(fd, dmabuf.file, holder)
+    dmabuf.kernel.sched.preempt(FD_IS_PUBLIC)
     return fd
 
 
@@ -93,10 +99,11 @@ def get_dma_buf(dmabuf: DmaBuf, holder: Holder) -> None:
 
 
 def dma_buf_put(dmabuf: DmaBuf | None, holder: Holder) -> None:
-    """Give the reference of `holder` back; the last one releases the buffer."""
+    """Give the reference of `holder` back; the last one releases the buffer. WARN for one of user space's."""
     if dmabuf is None:
         raise KernelError(errno.EINVAL, f"dma_buf_put: no dma-buf, put by {holder}")
     check_alive(dmabuf, "dma_buf_put")
+    check_own(dmabuf, holder, "dma_buf_put")
     dmabuf.file.put(holder)
 
 
@@ -115,6 +122,7 @@ def _release(file: File) -> None:
         log.warn(f"dma_buf_release: {dmabuf} is still attached to {attachment.device.name}")
     for mapping in dmabuf.mappings:
         log.warn(f"dma_buf_release: {dmabuf} is still mapped by {mapping}")
+    dmabuf.kernel.subsystem(StrayWatch).released(dmabuf)
     assert dmabuf.ops.release is not None  # dma_buf_export refuses such operations
     dmabuf.ops.release(dmabuf)
     if dmabuf.owns_resv:

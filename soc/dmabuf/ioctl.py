@@ -97,9 +97,7 @@ def _export_sync_file(task: Task, dmabuf: DmaBuf, arg: int) -> int:
     holder = Holder("kernel", f"DMA_BUF_IOCTL_EXPORT_SYNC_FILE of {task}")
     try:
         usage = dma_resv_usage_rw(bool(data.flags & DMA_BUF_SYNC_WRITE))
-        with dmabuf.resv.locked():
-            fence = dma_resv_get_singleton(dmabuf.resv, usage)
-        fence = fence or dma_fence_get_stub(dmabuf.kernel)
+        fence = dma_resv_get_singleton(dmabuf.resv, usage) or dma_fence_get_stub(dmabuf.kernel)
         try:
             sync_file = sync_file_create(dmabuf.kernel, fence, holder)
         finally:
@@ -126,13 +124,14 @@ def _import_sync_file(task: Task, dmabuf: DmaBuf, arg: int) -> int:
     _check_flags("DMA_BUF_IOCTL_IMPORT_SYNC_FILE", data.flags)
     fence = sync_file_get_fence(task, data.fd)
     try:
-        pending = [leaf for leaf in dma_fence_unwrap(fence) if not dma_fence_is_signaled(leaf)]
         usage = DmaResvUsage.WRITE if data.flags & DMA_BUF_SYNC_WRITE else DmaResvUsage.READ
+        pending = sum(not dma_fence_is_signaled(leaf) for leaf in dma_fence_unwrap(fence))
         if pending:
             with dmabuf.resv.locked():
-                dma_resv_reserve_fences(dmabuf.resv, len(pending))
-                for leaf in pending:
-                    dma_resv_add_fence(dmabuf.resv, leaf, usage)
+                dma_resv_reserve_fences(dmabuf.resv, pending)
+                for leaf in dma_fence_unwrap(fence):
+                    if not dma_fence_is_signaled(leaf):
+                        dma_resv_add_fence(dmabuf.resv, leaf, usage)
     finally:
         dma_fence_put(fence)
     return 0

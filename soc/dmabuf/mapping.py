@@ -21,6 +21,8 @@ from soc.address import PAGE_MASK
 from soc.dmabuf.buffer import DmaBuf, DmaBufAttachment, Mapping
 from soc.dmabuf.resv import DmaResvUsage, dma_resv_wait_timeout
 from soc.dmabuf.rules import assert_held, check_attached, invalid
+from soc.dmabuf.sanitizer.strays import StrayWatch
+from soc.dmabuf.sanitizer.usable import check_reach
 from soc.kernel.errors import KernelError
 from soc.kernel.generation import Generation
 from soc.kernel.scatterlist import DmaDirection, SgTable
@@ -185,13 +187,17 @@ def drop_kept_mapping(attachment: DmaBufAttachment) -> None:
 def _map(attachment: DmaBufAttachment, direction: DmaDirection) -> SgTable:
     dmabuf = attachment.dmabuf
     assert dmabuf.ops.map_dma_buf is not None  # dma_buf_export refuses such operations
+    watch = dmabuf.kernel.subsystem(StrayWatch)
+    watch.look(dmabuf)
     sgt = dmabuf.ops.map_dma_buf(attachment, direction)
     if sgt is None:
         who = attachment.device.name
         raise KernelError(errno.ENOMEM, f"{dmabuf}: the exporter could not map it for {who}")
     _check_alignment(dmabuf, sgt)
+    check_reach(attachment, sgt)
     mapping = dmabuf.active.setdefault((attachment, sgt), Mapping(attachment, sgt, direction, 0))
     mapping.times += 1
+    watch.mapped(dmabuf, mapping)
     dmabuf.file.note("map", str(mapping))
     if not attachment.dynamic and dmabuf.kernel.generation >= Generation.V6_12:
         try:
@@ -205,6 +211,7 @@ def _map(attachment: DmaBufAttachment, direction: DmaDirection) -> SgTable:
 def _unmap(mapping: Mapping) -> None:
     attachment = mapping.attachment
     dmabuf = attachment.dmabuf
+    dmabuf.kernel.subsystem(StrayWatch).look(dmabuf)
     dmabuf.file.note("unmap", str(mapping))
     mapping.times -= 1
     if not mapping.times:

@@ -33,6 +33,10 @@ class DmaBufPolls:
         """Whether a fence holds the buffer's file for a poll."""
         return bool(self._waiting.get(dmabuf))
 
+    def pending(self) -> list[tuple[DmaBuf, DmaFence]]:
+        """Every armed callback: the buffer it holds, and the fence it stands on."""
+        return [(dmabuf, fence) for dmabuf, events in self._waiting.items() for fence in events.values()]
+
     def poll(self, dmabuf: DmaBuf, table: PollTable | None) -> int:
         """EPOLLIN and EPOLLOUT as far as asked for and ready; what is not ready is armed."""
         wanted = (table.requested if table else EPOLLIN | EPOLLOUT) & (EPOLLIN | EPOLLOUT)

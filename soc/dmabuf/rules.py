@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from soc.dmabuf.buffer import DmaBuf, DmaBufAttachment
 from soc.kernel.errors import KernelError
-from soc.kernel.fs.file import UseAfterFree
+from soc.kernel.fs.file import Holder, UseAfterFree
 from soc.kernel.generation import Generation
 
 if TYPE_CHECKING:
@@ -49,6 +49,16 @@ def check_attached(attachment: DmaBufAttachment, call: str) -> None:
         error = UseAfterFree(call, str(attachment))
         dmabuf.kernel.log.warn(str(error))
         raise error
+
+
+def check_own(dmabuf: DmaBuf, holder: Holder, call: str) -> None:
+    """Kernel code gives away its own references: those of fds, mappings and messages end in other ways.
+
+    So it is found out who takes dma_buf_fd for a call that takes a reference: the next put is another's.
+    """
+    if holder.kind in ("fd", "vma", "message"):
+        whose = f"the reference of {holder} is not kernel code's to give away"
+        dmabuf.kernel.log.warn(f"{call}: {dmabuf}: {whose}; held by {dmabuf.file.held_by()}")
 
 
 def assert_held(dmabuf: DmaBuf, call: str) -> None:

@@ -31,6 +31,8 @@ class SmallDevice:
     def __init__(self, kernel: SmallKernel, name: str) -> None:
         self.kernel = kernel
         self.name = name
+        self.dma_mask = 64
+        self.bus_dma_limit = None
 
     @property
     def importer(self) -> Holder:

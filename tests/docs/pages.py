@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROMPT = re.compile(r"( +)\$ (.+)")
 STATUS = "echo $?"
 YAML = re.compile(r"(?:^<!-- file: (\S+) -->\n)?^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PYTHON = re.compile(r"^```python\n(.*?)^```$(?:\n\n^```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CODE_SPAN = re.compile(r"`([^`\n]+)`")
 PATH = re.compile(r"[\w.][\w.@*<>{},-]*/[\w.@*<>{},/-]*")
@@ -100,6 +101,15 @@ def write_examples(root: Path) -> None:
                 path = root / file
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(content, encoding="utf-8")
+
+
+def scripts(text: str) -> list[tuple[str, str]]:
+    """The Python blocks, which run one after the other, as (code, what the page says it prints).
+
+    None of a page that shows no output: its blocks are fragments of two programs or more.
+    """
+    found = [(match[1], match[2] or "") for match in PYTHON.finditer(text)]
+    return found if any(output for _, output in found) else []
 
 
 # --- names ------------------------------------------------------------------

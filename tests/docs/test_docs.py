@@ -24,6 +24,7 @@ from tests.docs.pages import (
     missing_files,
     name,
     pages,
+    scripts,
     shows,
     write_examples,
 )
@@ -46,6 +47,28 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_examples(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+# --- Python ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if scripts(TEXTS[page])], ids=name)
+def test_python_prints_what_the_page_says(
+    page: Path, workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names: dict[str, object] = {}
+    for code, output in scripts(TEXTS[page]):
+        exec(code, names)
+        printed = capsys.readouterr().out
+        assert [line.rstrip() for line in printed.rstrip().splitlines()] == [
+            line.rstrip() for line in output.rstrip().splitlines()
+        ]
+
+
+def test_the_python_of_a_page_is_found_with_what_it_prints() -> None:
+    text = "```python\na = 1\n```\n\n```text\none\n```\n\n```python\nb\n```\n"
+    assert scripts(text) == [("a = 1\n", "one\n"), ("b\n", "")]
+    assert any(scripts(text) for text in TEXTS.values())
 
 
 # --- commands ---------------------------------------------------------------

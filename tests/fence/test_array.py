@@ -127,9 +127,28 @@ def test_its_references_end_with_it_and_with_its_members_callbacks(
     assert (live(kernel), kernel.log.warnings) == ([], [])
 
 
+def test_a_member_that_was_done_before_leaves_no_reference(kernel: KernelCore) -> None:
+    array = make_array(kernel, 2)
+    done, pending = (dma_fence_get(fence) for fence in array.fences)
+    dma_fence_signal(done)
+    dma_fence_add_callback(array, lambda fence: None)
+    assert array.refcount == 2
+    dma_fence_signal(pending)
+    for fence in (array, done, pending):
+        dma_fence_put(fence)
+    assert live(kernel) == []
+
+
 def test_an_array_of_nothing_is_warned_about(kernel: KernelCore) -> None:
     make_array(kernel, 0)
     assert kernel.log.warnings == ["dma_fence_array_create: no fences"]
+
+
+def test_an_array_of_nothing_signals_once_somebody_waits(kernel: KernelCore) -> None:
+    array = make_array(kernel, 0)
+    states = [dma_fence_is_signaled(array)]
+    dma_fence_add_callback(array, lambda done: None)
+    assert [*states, dma_fence_is_signaled(array)] == [False, True]
 
 
 def test_an_array_of_arrays_is_warned_about(kernel: KernelCore) -> None:

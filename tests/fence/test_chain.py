@@ -108,6 +108,24 @@ def test_find_seqno_finds_a_later_node_where_points_were_left_out(kernel: Kernel
     assert node is head
 
 
+def test_find_seqno_finds_the_plain_fence_that_is_left_of_a_point(kernel: KernelCore) -> None:
+    first, second = make_fence(kernel), make_fence(kernel)
+    chain = dma_fence_chain_init(kernel, first, second, 1)
+    head = dma_fence_chain_init(kernel, chain, make_fence(kernel), 2)
+    assert dma_fence_chain_find_seqno(head, 1) is chain
+    dma_fence_signal(second)
+    assert dma_fence_chain_find_seqno(head, 1) is first
+
+
+def test_find_seqno_ends_where_another_context_begins(kernel: KernelCore) -> None:
+    oldest = dma_fence_chain_init(kernel, None, make_fence(kernel), 8)
+    old = dma_fence_chain_init(kernel, oldest, make_fence(kernel), 9)
+    middle = dma_fence_chain_init(kernel, old, make_fence(kernel), 5)  # not later: a context of its own
+    head = dma_fence_chain_init(kernel, middle, make_fence(kernel), 12)
+    dma_fence_signal(middle.fence)
+    assert (dma_fence_chain_find_seqno(head, 3), nodes(head)) == (old, [12, 9, 8])
+
+
 def test_a_point_that_is_done_has_no_node_or_one_that_has_signalled(kernel: KernelCore) -> None:
     timeline = Timeline(kernel, 3)
     dma_fence_signal(timeline.fences[0])

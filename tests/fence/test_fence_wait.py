@@ -99,6 +99,11 @@ def test_one_that_has_signalled_needs_no_wait(kernel: KernelCore) -> None:
     assert [fence.callbacks for fence in fences] == [[], [], []]
 
 
+def test_a_look_at_several_needs_no_memory(kernel: KernelCore) -> None:
+    kernel.faults.fail_nth(1)
+    assert dma_fence_wait_any_timeout([make_fence(kernel)], False, 0) == (0, None)
+
+
 def test_none_in_time_is_0(kernel: KernelCore) -> None:
     fences = [make_fence(kernel), make_fence(kernel)]
     assert dma_fence_wait_any_timeout(fences, False, 20) == (0, None)
@@ -117,6 +122,21 @@ def test_a_wait_for_any_that_makes_no_sense(kernel: KernelCore, count: int, time
     with pytest.raises(KernelError) as refused:
         dma_fence_wait_any_timeout([make_fence(kernel) for _ in range(count)], False, timeout)
     assert (refused.value.errno, refused.value.why) == (EINVAL, why)
+
+
+@pytest.mark.parametrize("interruptible", [False, True], ids=["uninterruptible", "interruptible"])
+def test_a_signal_ends_a_wait_for_any_only_if_it_may(kernel: KernelCore, interruptible: bool) -> None:
+    fences, task = [make_fence(kernel), make_fence(kernel)], kernel.process("app")
+    task.send_signal()
+    kernel.clock.after(40, lambda: dma_fence_signal(fences[1]))
+    with kernel.sched.running(task):
+        if interruptible:
+            with pytest.raises(KernelError) as ended:
+                dma_fence_wait_any_timeout(fences, interruptible=True)
+            assert ended.value.errno == ERESTARTSYS
+        else:
+            assert dma_fence_wait_any_timeout(fences) == (1, 1)
+    assert [fence.callbacks for fence in fences] == [[], []]
 
 
 def test_a_wait_for_any_without_memory_leaves_no_callback(kernel: KernelCore) -> None:

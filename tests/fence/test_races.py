@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from soc.dmabuf.fence import (
@@ -22,7 +22,7 @@ from soc.dmabuf.resv import (
     dma_resv_reserve_fences,
     dma_resv_usage_rw,
 )
-from soc.dmabuf.sanitizer.access import Access
+from soc.dmabuf.sanitizer.access import Access, describe
 from soc.dmabuf.sanitizer.races import RaceChecker
 from soc.kernel.core import KernelCore
 from soc.kernel.scatterlist import SgTable
@@ -133,6 +133,12 @@ def test_the_bytes_that_both_touch_are_named_by_offset_in_the_buffer(
     )
 
 
+def test_a_single_byte_is_a_range_too() -> None:
+    assert describe([(0x1000, 0x1001), (0x3FFF, 0x4001)]) == (
+        "pages 1..1, 3..4 (bytes 0x1000..0x1000, 0x3fff..0x4000)"
+    )
+
+
 def test_two_halves_of_one_page_do_not_overlap(kernel: KernelCore, checker: RaceChecker) -> None:
     checker.submit("camera", writes(offset=0, size=0x800))
     checker.submit("codec", writes(offset=0x800, size=0x800))
@@ -159,6 +165,15 @@ def test_a_dependency_holds_through_other_jobs(kernel: KernelCore, checker: Race
     checker.submit("camera", writes(), fence=first)
     checker.submit("codec", reads(), waits=[first], fence=second)
     checker.submit("lcdif", writes(), waits=[second])
+    assert_race(kernel, checker)
+
+
+def test_a_job_without_a_fence_hides_no_other(kernel: KernelCore, checker: RaceChecker) -> None:
+    elsewhere = SgTable.of([(0x7000_0000, PAGE)])
+    fence = make_fence(kernel)
+    checker.submit("lcdif", reads(elsewhere))
+    checker.submit("camera", writes(), fence=fence)
+    checker.submit("codec", reads(), waits=[fence])
     assert_race(kernel, checker)
 
 
@@ -219,7 +234,7 @@ def test_the_checker_takes_no_reference_and_asks_no_driver(kernel: KernelCore, c
 
 # --- the arithmetic, against sets of bytes -------------------------------------------------
 
-RUNS = st.lists(st.tuples(st.integers(0, 15), st.integers(1, 4)), min_size=1, max_size=6)
+RUNS = st.lists(st.tuples(st.integers(0, 15), st.integers(0, 4)), min_size=1, max_size=6)
 
 
 def table(runs: list[tuple[int, int]]) -> SgTable:
@@ -228,6 +243,7 @@ def table(runs: list[tuple[int, int]]) -> SgTable:
     return SgTable.of([(slot * 4, length) for slot, length in slots.items()])
 
 
+@example(mine=[(0, 2)], theirs=[(0, 4)], offset=2, size=4)  # a run that is cut to nothing
 @given(mine=RUNS, theirs=RUNS, offset=st.integers(0, 10), size=st.integers(0, 12))
 def test_conflicts_are_the_common_bytes(
     mine: list[tuple[int, int]], theirs: list[tuple[int, int]], offset: int, size: int
@@ -238,4 +254,5 @@ def test_conflicts_are_the_common_bytes(
     expected = [i for i, a in enumerate(addresses) if a in touched and offset <= i < offset + size]
     found = Access.of("a", sgt, True, offset, size).conflicts(Access.of("b", other, False))
     assert [i for low, high in found for i in range(low, high)] == expected
+    assert all(low < high for low, high in found)
     assert all(a[1] < b[0] for a, b in zip(found, found[1:], strict=False))

@@ -62,12 +62,15 @@ def test_two_of_one_context_are_the_later_one(kernel: KernelCore) -> None:
     assert dma_fence_unwrap_merge(kernel, late, early) is late
 
 
-def test_when_all_have_signalled_it_is_a_stub_of_the_last_time(kernel: KernelCore) -> None:
-    made = [make_fence(kernel) for _ in range(3)]
-    for fence, when in zip(made, (40, 70, 10), strict=True):
+@pytest.mark.parametrize("times", [(40, 70, 10), (0, 0, 0)], ids=str)
+def test_when_all_have_signalled_it_is_a_stub_of_the_last_time(
+    kernel: KernelCore, times: tuple[int, ...]
+) -> None:
+    made = [make_fence(kernel) for _ in times]
+    for fence, when in zip(made, times, strict=True):
         dma_fence_signal_timestamp(fence, when)
     merged = dma_fence_unwrap_merge(kernel, *made)
-    assert (merged.driver_name, merged.timestamp, merged.signalled) == ("stub", 70, True)
+    assert (merged.driver_name, merged.timestamp, merged.signalled) == ("stub", max(times), True)
 
 
 @given(

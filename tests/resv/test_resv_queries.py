@@ -16,10 +16,12 @@ from soc.dmabuf.fence import (
 from soc.dmabuf.resv import (
     DmaResv,
     DmaResvUsage,
+    dma_resv_add_fence,
     dma_resv_describe,
     dma_resv_fences,
     dma_resv_get_fences,
     dma_resv_get_singleton,
+    dma_resv_reserve_fences,
     dma_resv_set_deadline,
     dma_resv_test_signaled,
     dma_resv_usage_rw,
@@ -154,14 +156,22 @@ def test_a_wait_may_hold_the_lock(kernel: KernelCore) -> None:
     assert (kernel.clock.now, kernel.log.warnings) == (10, [])
 
 
-def test_fences_of_a_list_that_replaced_the_old_one_are_waited_for_too(kernel: KernelCore) -> None:
+@pytest.mark.parametrize("first", ["add", "signal"], ids=["at its end", "at its beginning"])
+def test_fences_of_a_list_that_replaced_the_old_one_are_waited_for_too(
+    kernel: KernelCore, first: str
+) -> None:
     resv, fences = filled(kernel)
     app, driver, late = kernel.process("app"), kernel.process("driver"), make_fence(kernel)
 
     def work() -> None:
-        add(resv, late, WRITE)  # the 5th: a longer list
-        dma_fence_signal(fences[0])
-        dma_fence_signal(fences[1])
+        if first == "add":
+            add(resv, late, WRITE)  # the 5th: a longer list
+        for fence in fences:
+            dma_fence_signal(fence)
+        if first == "signal":
+            with resv.locked():
+                dma_resv_reserve_fences(resv, 4)  # a longer list without the signalled ones
+                dma_resv_add_fence(resv, late, WRITE)
 
     with kernel.sched.running(app):
         kernel.sched.spawn(driver, work)
@@ -198,6 +208,13 @@ def test_the_text_of_debugfs_hides_bookkeeping_and_shows_what_has_signalled(kern
             "\twrite fence:gpu ring seq 1 unsignalled",
             "\tread fence:gpu ring seq 1 signalled",
         ]
+
+
+def test_the_text_without_the_lock_is_warned_about(kernel: KernelCore) -> None:
+    dma_resv_describe(DmaResv(kernel, "camera"))
+    assert kernel.log.warnings == [
+        "dma_resv_describe: swapper (pid 0) has not taken the dma_resv lock of camera"
+    ]
 
 
 def test_names_are_for_people(kernel: KernelCore) -> None:

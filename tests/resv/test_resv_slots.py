@@ -219,6 +219,7 @@ def test_copy_gives_the_pending_fences_instead_of_its_own(kernel: KernelCore) ->
     dma_fence_signal(fences[1])
     with target.locked():
         dma_resv_copy_fences(target, source)
+        assert target.max_fences == 4
     assert content(target) == [(str(fences[i]), DmaResvUsage(i)) for i in (0, 2, 3)]
     assert [fence.refcount for fence in fences] == [2, 1, 2, 2]
     assert [fence.refcount for fence in own] == [0, 0, 0, 0]
@@ -229,6 +230,7 @@ def test_copy_of_nothing_empties_and_needs_no_memory(kernel: KernelCore) -> None
     kernel.faults.fail_nth(1)
     with target.locked():
         dma_resv_copy_fences(target, DmaResv(kernel, "empty"))
+        assert target.max_fences == 0
     assert (content(target), live(kernel)) == ([], [])
 
 

@@ -224,7 +224,7 @@ def test_with_few_lines_in_the_worst_case_the_cursor_still_fails(seed: int, tmp_
         ),
         (
             "[display-copies-frames-by-dma, display-copies-frames]",
-            "display-copies-frames-by-dma and display-copies-frames both replace __init__",
+            "display-copies-frames-by-dma and display-copies-frames both replace disable",
         ),
         (
             "[display-skips-size-check, display-copies-frames, display-unmaps-at-flip]",

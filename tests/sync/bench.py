@@ -44,33 +44,36 @@ class App:
         self.kernel = kernel
         self.process: Process = kernel.process(comm)
 
+    def ioctl(self, fd: int, cmd: int, arg: LittleEndianStructure | bytearray) -> None:
+        assert self.process.ioctl(fd, cmd, arg) == 0
+
     def timeline(self) -> int:
         return self.process.open(SW_SYNC)
 
     def fence(self, timeline: int, value: int) -> int:
         data = SwSyncCreateFenceData(value=value, name=b"point", fence=-1)
-        self.process.ioctl(timeline, SW_SYNC_IOC_CREATE_FENCE, data)
+        self.ioctl(timeline, SW_SYNC_IOC_CREATE_FENCE, data)
         return data.fence
 
     def inc(self, timeline: int, by: int = 1) -> None:
-        self.process.ioctl(timeline, SW_SYNC_IOC_INC, bytearray(by.to_bytes(4, "little")))
+        self.ioctl(timeline, SW_SYNC_IOC_INC, bytearray(by.to_bytes(4, "little")))
 
     def deadline_of(self, timeline: int, fence: int) -> int:
         data = SwSyncGetDeadline(fence_fd=fence)
-        self.process.ioctl(timeline, SW_SYNC_GET_DEADLINE, data)
+        self.ioctl(timeline, SW_SYNC_GET_DEADLINE, data)
         return data.deadline_ns
 
     def set_deadline(self, fence: int, deadline: int) -> None:
-        self.process.ioctl(fence, SYNC_IOC_SET_DEADLINE, SyncSetDeadline(deadline_ns=deadline))
+        self.ioctl(fence, SYNC_IOC_SET_DEADLINE, SyncSetDeadline(deadline_ns=deadline))
 
     def merge(self, first: int, second: int, name: bytes = b"merged") -> int:
         data = SyncMergeData(name=name, fd2=second, fence=-1)
-        self.process.ioctl(first, SYNC_IOC_MERGE, data)
+        self.ioctl(first, SYNC_IOC_MERGE, data)
         return data.fence
 
     def info(self, fence: int, room: int = 0, address: int = 0) -> SyncFileInfo:
         data = SyncFileInfo(num_fences=room, sync_fence_info=address)
-        self.process.ioctl(fence, SYNC_IOC_FILE_INFO, data)
+        self.ioctl(fence, SYNC_IOC_FILE_INFO, data)
         return data
 
     def fences(self, fence: int) -> list[SyncFenceInfo]:
@@ -110,7 +113,3 @@ def counters(kernel: KernelCore) -> dict[str, int]:
         "timelines": len(kernel.subsystem(SyncTimelines).live),
         "vmas": sum(len(task.mm.vmas) for task in kernel.processes.values()),
     }
-
-
-def bytes_of(structure: LittleEndianStructure) -> bytes:
-    return bytes(structure)

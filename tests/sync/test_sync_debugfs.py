@@ -29,7 +29,13 @@ def test_each_timeline_has_its_value_and_the_fences_to_come(kernel: KernelCore, 
     )
 
 
-def test_a_value_is_printed_as_an_int_and_a_fence_as_a_u32(kernel: KernelCore, app: App) -> None:
+@pytest.mark.parametrize(("by", "value"), [(0x7FFF_FFFF, 2147483647), (0x8000_0000, -2147483648)], ids=hex)
+def test_the_value_is_printed_as_an_int(kernel: KernelCore, app: App, by: int, value: int) -> None:
+    app.inc(app.timeline(), by)
+    assert kernel.views.read(INFO) == f"objs:\n--------------\napp: {value}\n\n{END}"
+
+
+def test_a_fence_is_printed_as_a_u32(kernel: KernelCore, app: App) -> None:
     timeline = app.timeline()
     app.inc(timeline, 0xFFFF_FFFF)
     app.fence(timeline, 5)

@@ -75,6 +75,10 @@ def test_the_link_of_the_fd(kernel: KernelCore, app: App) -> None:
     assert app.process.readlink(app.timeline()) == SW_SYNC
 
 
+def test_the_fd_has_no_access_mode_but_reading(kernel: KernelCore, app: App) -> None:
+    assert "flags:\t00\n" in app.process.fdinfo(app.hand_out(make_fence(kernel)))
+
+
 def test_new_fds_are_closed_by_exec(kernel: KernelCore, app: App) -> None:
     timeline = app.timeline()
     first = app.fence(timeline, 1)

@@ -21,7 +21,6 @@ class StubFence(DmaFence):
 
     def __init__(self, kernel: KernelCore) -> None:
         super().__init__(kernel, "stub", "stub", 0, 0)
-        self.signaling_enabled = True
         complete(self, kernel.clock.now)
         kernel.subsystem(Fences).forget(self)  # static in Linux: no leak if it stays
 
@@ -35,6 +34,5 @@ def dma_fence_allocate_private_stub(kernel: KernelCore, timestamp: int) -> DmaFe
     """A new fence that signalled at `timestamp` ns. -ENOMEM."""
     kernel.faults.kmalloc("struct dma_fence")
     fence = DmaFence(kernel, "stub", "stub", 0, 0)
-    fence.signaling_enabled = True
     complete(fence, timestamp)
     return fence

@@ -60,10 +60,12 @@ class FenceWatchdog:
 
     def describe(self, fence: DmaFence) -> str:
         """What there is to say of a fence that takes too long."""
-        blockers = fence.blockers()
-        who = ", ".join(str(blocker) for blocker in blockers) or "nobody known"
         age = (self.kernel.clock.now - fence.created) / SECOND
-        return (
-            f"{fence} has been pending for {age:.3f} s: driver {fence.driver_name}, timeline "
-            f"{fence.timeline_name}, seqno {fence.seqno}, to be signalled by {who}"
-        )
+        return f"{fence} has been pending for {age:.3f} s: {to_be_signalled(fence)}"
+
+
+def to_be_signalled(fence: DmaFence) -> str:
+    """Where a pending fence stands, and who is to signal it."""
+    who = ", ".join(str(blocker) for blocker in fence.blockers()) or "nobody known"
+    where = f"driver {fence.driver_name}, timeline {fence.timeline_name}, seqno {fence.seqno}"
+    return f"{where}, to be signalled by {who}"

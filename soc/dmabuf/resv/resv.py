@@ -66,6 +66,11 @@ class DmaResv:
         """Whether the running thread has locked it (dma_resv_held)."""
         return self._lock.held
 
+    @property
+    def ctx(self) -> WwAcquireCtx | None:
+        """The context it is locked with, if any."""
+        return self._lock.ctx
+
     def lock(self, ctx: WwAcquireCtx | None = None) -> None:
         """-EDEADLK if a lock of `ctx` stands in the way of an older context, -EALREADY if `ctx` has it."""
         self._lock.lock(ctx)
