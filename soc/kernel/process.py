@@ -19,6 +19,8 @@ from errno import EINTR, EINVAL, ENOTTY, ESPIPE
 from mmap import MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE
 
 from soc.kernel.errors import ERESTARTSYS, KernelError
+from soc.kernel.fs import memfd
+from soc.kernel.fs.fcntl import do_fcntl
 from soc.kernel.fs.file import File, Holder
 from soc.kernel.fs.poll import ALWAYS_READY, EPOLLNVAL, UNASKED, PollTable, PollWait
 from soc.kernel.net.calls import SocketCalls
@@ -97,6 +99,16 @@ class Process(SocketCalls):
             if file.ops.truncate is None or size < 0:
                 raise KernelError(EINVAL, f"{file} cannot be truncated to {size} bytes")
             file.ops.truncate(file, size)
+
+    def fcntl(self, fd: int, cmd: int, arg: int = 0) -> int:
+        """-EBADF, -EINVAL; -EPERM and -EBUSY for seals."""
+        with self._using(fd, "fcntl") as file:
+            return do_fcntl(self.files, fd, file, cmd, arg)
+
+    def memfd_create(self, name: str, flags: int = 0) -> int:
+        """An fd of a file of anonymous memory. -EINVAL, -ENOSYS, -EMFILE, -ENOMEM."""
+        with self._running():
+            return memfd.memfd_create(self, name, flags)
 
     def fstat(self, fd: int) -> Stat:
         """-EBADF."""

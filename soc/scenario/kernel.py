@@ -9,11 +9,10 @@ import numpy as np
 from devices.camera.driver import CameraDriver
 from devices.catalogue import DRIVERS
 from devices.lcdif.driver import LcdifDriver
-from heaps.carveout import CarveoutHeap
+from heaps import catalogue
 from soc.address import Iova
-from soc.devicetree.reserved import ReservedRegion
 from soc.dmabuf.buffer import DmaBuf
-from soc.dmabuf.ledger import leaked
+from soc.dmabuf.sanitizer.final import held_at_end
 from soc.errors import BadInput
 from soc.kernel.device import Driver
 from soc.kernel.errors import KernelError
@@ -21,6 +20,7 @@ from soc.kernel.iommu.domain import DomainKind
 from soc.kernel.kernel import Kernel
 from soc.picture import PictureFormat
 from soc.scenario.bugs import conflict, with_bugs
+from soc.scenario.heap import open_heap
 from soc.scenario.outcome import Outcome
 from soc.scenario.pipeline import CameraToDisplay
 from soc.scenario.rig import Rig
@@ -29,8 +29,6 @@ from soc.scenario.stale import StaleWatch
 from soc.verify.evidence import BufferRange, Sharing
 from soc.verify.traffic_window import TrafficWindow
 
-OTHERS_POOLS = ("shared-dma-pool", "restricted-dma-pool")
-"""Regions that belong to the devices that name them."""
 SETBACKS = ("no IOMMU, direct addresses", "probe failed", "physical addresses are used")
 """Errors after which the kernel goes on, and which explain much of what follows."""
 
@@ -43,10 +41,10 @@ class KernelSession:
     def __init__(self, rig: Rig, software: KernelRun) -> None:
         self._rig = rig
         self._software = software
-        self._region = self._carveout()
         if problem := conflict(software.bugs):
             raise BadInput(f"bugs: {problem}", software.where)
-        self._kernel = Kernel(rig.machine, with_bugs(DRIVERS, software.bugs))
+        drivers = with_bugs(DRIVERS, software.bugs) + catalogue.DRIVERS
+        self._kernel = Kernel(rig.machine, drivers, catalogue.MODULES, software.generation)
         self._stale = StaleWatch(self._kernel.iommu, rig.machine.clock)
         rig.last_owner = self._last_owner
 
@@ -55,8 +53,7 @@ class KernelSession:
         kernel, scenario = self._kernel, self._rig.scenario
         kernel.boot()
         self._watch_stale_translations()
-        region = self._region
-        heap = CarveoutHeap(kernel, region.label or region.name, region.base, region.size)
+        heap = open_heap(kernel, self._rig.machine.tree.reserved, self._software)
         task = kernel.process("camera-app")
         app = CameraToDisplay(
             task, self._driver("source", CameraDriver), self._driver("sink", LcdifDriver), scenario.frames
@@ -73,7 +70,8 @@ class KernelSession:
         task.exit()
         outcome.stale_uses = [use.describe() for use in self._stale.uses]
         outcome.mishaps += [f"use after unmap: {use}" for use in outcome.stale_uses]
-        outcome.leaked = leaked(kernel)
+        outcome.leaked = held_at_end(kernel) + kernel.fd_audit.remarks
+        kernel.memory.owners.audit()
         kernel.shutdown()
         outcome.warnings = kernel.log.warnings
         outcome.setbacks = [
@@ -114,23 +112,6 @@ class KernelSession:
             pages = [self._rig.pages(node, Iova(start), size) for start, size in segments]
             views[node.name] = np.concatenate(pages)
         return Sharing(str(dmabuf), views)
-
-    def _carveout(self) -> ReservedRegion:
-        """The heap's region. BadInput for one whose pages the kernel lends out."""
-        region = self._rig.region(self._software.heap, self._software.where)
-        if region.reusable:
-            raise BadInput(
-                f"heap {self._software.heap!r} is reusable: a carveout heap needs a region of its own",
-                self._software.where,
-            )
-        for compatible in OTHERS_POOLS:
-            if compatible in region.compatible:
-                raise BadInput(
-                    f"heap {self._software.heap!r} is a {compatible}: "
-                    "a carveout heap needs a region of its own",
-                    self._software.where,
-                )
-        return region
 
     def _sink_picture(self) -> PictureFormat:
         """What the display is to show: as wide as the camera's picture and at least as high."""

@@ -13,7 +13,7 @@ from typing import Protocol
 from devices.camera.driver import CameraDriver
 from devices.lcdif.driver import LcdifDriver
 from soc.dmabuf.buffer import DmaBuf
-from soc.dmabuf.core import dma_buf_fd
+from soc.dmabuf import dma_buf_fd
 from soc.kernel.task import Task
 from soc.picture import PictureFormat
 

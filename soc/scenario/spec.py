@@ -7,7 +7,7 @@
     picture: {width: 1920, height: 1080, format: XRGB8888, pattern: bars}
     frames: 120
     time-limit: 10                       # seconds of virtual time
-    kernel: {heap: fb_pool, buffers: 3, bugs: [display-unmaps-at-flip]}
+    kernel: {heap: fb_pool, buffers: 3, bugs: [display-unmaps-at-flip], generation: "6.12"}
 or, instead of `kernel`, software that runs on the CPU:
     firmware: {image: ../../firmware/camera_to_display.elf, arguments: [1920, 1080, 120, 0], buffers: fb_pool}
 and, if not every cache line shall meet the worst case:
@@ -26,10 +26,12 @@ from soc.devicetree.values import Number, Property, RawNode, Row, Text
 from soc.devicetree.yaml_events import read_text
 from soc.devicetree.yaml_source import parse
 from soc.errors import BadInput, Where
+from soc.kernel.generation import DEFAULT_GENERATION, Generation
 from soc.picture import BYTES_PER_PIXEL, PictureFormat
 
 T = TypeVar("T")
 
+GENERATIONS = tuple(generation.value for generation in Generation)
 MAX_FRAMES = 1_000_000
 MAX_BUFFERS = 32
 MAX_SECONDS = 86_400
@@ -38,7 +40,7 @@ MAX_SEED = (1 << 32) - 1
 
 @dataclass(frozen=True)
 class KernelRun:
-    """The kernel model drives: `buffers` dma-bufs from the heap over region `heap`.
+    """The kernel model drives: `buffers` dma-bufs from `heap`, a region's or the kernel's own.
 
     `sink_lines` is the display's height when it differs from the camera's.
     """
@@ -47,6 +49,7 @@ class KernelRun:
     buffers: int
     bugs: tuple[str, ...]
     sink_lines: int | None
+    generation: Generation
     where: Where
 
 
@@ -138,12 +141,13 @@ def _software(path: Path, top: _Section, bugs: tuple[str, ...]) -> KernelRun | F
     if (kernel is None) == (firmware is None):
         raise BadInput("a scenario has either a `kernel` or a `firmware` section", top.where)
     if kernel is not None:
-        section = _Section(kernel, ("heap", "buffers", "bugs", "sink-lines"))
+        section = _Section(kernel, ("heap", "buffers", "bugs", "sink-lines", "generation"))
         return KernelRun(
             heap=section.text("heap"),
             buffers=section.number("buffers", 1, MAX_BUFFERS),
             bugs=section.choices("bugs", bugs),
             sink_lines=section.number("sink-lines", 1, LARGEST_SIDE, 0) or None,
+            generation=Generation(section.choice("generation", GENERATIONS, DEFAULT_GENERATION.value)),
             where=kernel.where,
         )
     assert firmware is not None  # exactly one of the two is there

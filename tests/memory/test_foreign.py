@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from unicorn import UC_ARCH_ARM64, UC_MODE_ARM, UC_PROT_ALL, Uc
+from unicorn.arm64_const import UC_ARM64_REG_X0
 
 from soc.address import PAGE_SIZE, PhysAddr
 from soc.memory.dram import Bank, Dram
 from soc.memory.host_mmap import SideBySide
 from soc.memory.span import PageSpan
+from soc.memory.window_cache import USES_BEFORE_WINDOW
 
 BASE = PhysAddr(0x8000_0000)
 PAGES = 16
@@ -42,6 +47,10 @@ def other() -> Iterator[tuple[int, mmap.mmap]]:
     memory[:] = b"".join(bytes([100 + page]) * PAGE_SIZE for page in range(4))
     yield fd, memory
     os.close(fd)
+
+
+def host_fds() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 def seen(dram: Dram) -> list[int]:
@@ -91,6 +100,23 @@ def test_the_backing_names_the_files_that_hold_the_bytes(dram: Dram, other: tupl
     assert bank.foreign.backing(0, PAGE_SIZE) == [(bank.fd, 0, PAGE_SIZE)]
 
 
+def test_a_scattered_span_has_a_window_before_and_after_but_none_meanwhile(
+    dram: Dram, other: tuple[int, mmap.mmap]
+) -> None:
+    span = PageSpan.of(np.array([6, 5]) + dram.banks[0].first_frame, 0, 2 * PAGE_SIZE)
+
+    def read_often() -> bool:
+        for _ in range(USES_BEFORE_WINDOW):
+            dram.read(span)
+        return dram._windows.has(span)
+
+    assert read_often()
+    dram.lay_foreign(at(5), PAGE_SIZE, other[0], 0)
+    assert not read_often()
+    dram.lift_foreign(at(5), PAGE_SIZE)
+    assert read_often()
+
+
 def test_what_cannot_be_laid_changes_nothing(dram: Dram, other: tuple[int, mmap.mmap]) -> None:
     fd, _ = other
     dram.lay_foreign(at(5), PAGE_SIZE, fd, 0)
@@ -99,10 +125,10 @@ def test_what_cannot_be_laid_changes_nothing(dram: Dram, other: tuple[int, mmap.
     with pytest.raises(KeyError):
         dram.lay_foreign(at(PAGES - 1), 2 * PAGE_SIZE, fd, 0)
     read_only = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY)
-    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    before = host_fds()
     with pytest.raises(PermissionError):
         dram.lay_foreign(at(8), PAGE_SIZE, read_only, 0)
-    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    assert host_fds() == before
     os.close(read_only)
     for page in (6, PAGES):
         with pytest.raises(KeyError):
@@ -110,9 +136,32 @@ def test_what_cannot_be_laid_changes_nothing(dram: Dram, other: tuple[int, mmap.
     assert seen(dram) == [0, 1, 2, 3, 4, 100, *range(6, 16)]
 
 
-def test_a_bank_cannot_be_cut_or_sealed_by_who_is_given_its_file(dram: Dram) -> None:
-    import fcntl
+def test_instructions_on_the_engine_load_and_store_the_foreign_pages(
+    dram: Dram, other: tuple[int, mmap.mmap]
+) -> None:
+    fd, memory = other
+    bank = dram.banks[0]
+    engine = Uc(UC_ARCH_ARM64, UC_MODE_ARM)
+    engine.mem_map_ptr(bank.base, bank.size, UC_PROT_ALL, bank.host_pointer)
+    code = [0x39400001, 0x11000421, 0x39000401]  # ldrb w1, [x0]; add w1, w1, #1; strb w1, [x0, #1]
+    bank.bytes[:12].view("<u4")[:] = code
 
+    def run() -> None:
+        engine.reg_write(UC_ARM64_REG_X0, at(5))
+        engine.emu_start(bank.base, bank.base + 12)
+
+    run()
+    assert bank.pages[5, 1] == 6
+    dram.lay_foreign(at(5), PAGE_SIZE, fd, 0)
+    run()
+    assert memory[1] == 101
+    dram.lift_foreign(at(5), PAGE_SIZE)
+    memory[0] = 50
+    run()
+    assert (bank.pages[5, 1], memory[1]) == (6, 101)
+
+
+def test_a_bank_cannot_be_cut_or_sealed_by_who_is_given_its_file(dram: Dram) -> None:
     fd = dram.banks[0].fd
     with pytest.raises(PermissionError):
         os.ftruncate(fd, PAGE_SIZE)

@@ -76,6 +76,7 @@ def test_a_span_used_before_and_after_goes_the_right_way_each_time(cache: CpuCac
         assert views(cache) == ({4}, {4})
         cache.recache(PAGES)
         assert views(cache) == ({4}, {4})
+        assert cache.incidents == []
 
 
 def test_a_missing_sync_is_an_incident_again_afterwards(cache: CpuCache) -> None:
@@ -84,6 +85,15 @@ def test_a_missing_sync_is_an_incident_again_afterwards(cache: CpuCache) -> None
     cpu_writes(cache, 7)
     cache.device_read(SPAN, "display")
     assert [incident.kind for incident in cache.incidents] == [Kind.STALE_DEVICE_READ]
+
+
+def test_a_span_that_was_written_meanwhile_is_behind_the_cpus_back_again_afterwards(cache: CpuCache) -> None:
+    cache.uncache(PAGES)
+    cache.device_write(SPAN, value(1), "camera")
+    cache.recache(PAGES)
+    cache.device_write(SPAN, value(2), "camera")
+    assert set(cache.cpu_read(SPAN).tolist()) == {1}
+    assert [incident.kind for incident in cache.incidents] == [Kind.STALE_CPU_READ]
 
 
 def test_as_often_as_pages_are_taken_they_must_come_back(cache: CpuCache) -> None:

@@ -72,10 +72,52 @@ def test_buffers_come_from_the_region_that_is_named(tmp_path: Path, heap: str, l
     assert {span.buffer.split()[-1] for span in result.timeline} == {f"'{label}'"}
 
 
-def test_a_heap_over_memory_the_kernel_lends_out_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("heap", "exporter"),
+    [
+        ("system", "system"),
+        ("negotiated", "negotiated"),
+        ("cma_pool", "linux,cma@a0000000"),
+        ("linux,cma@a0000000", "linux,cma@a0000000"),
+    ],
+)
+def test_buffers_come_from_the_kernels_own_heaps(tmp_path: Path, heap: str, exporter: str) -> None:
+    result = run(tmp_path, kernel=f"{{heap: '{heap}', buffers: 3}}").result
+    assert (result.reasons, result.verdict, result.leaked) == ([], "proven", [])
+    assert {span.buffer.split()[-1] for span in result.timeline} == {f"'{exporter}'"}
+
+
+@pytest.mark.parametrize("generation", ["2011", "4.9", "6.12", "6.15", "6.19"])
+def test_every_generation_shares_without_a_copy(tmp_path: Path, generation: str) -> None:
+    kernel = f'{{heap: fb_pool, buffers: 3, generation: "{generation}"}}'
+    result = run(tmp_path, kernel=kernel).result
+    assert (result.reasons, result.verdict, result.warnings, result.leaked) == ([], "proven", [], [])
+
+
+@pytest.mark.parametrize(
+    ("heap", "generation", "heaps"),
+    [
+        ("none", "6.12", "system, linux,cma@a0000000, negotiated"),
+        ("system", "4.9", "none, Linux 4.9 has none"),
+        ("cma_pool", "4.9", "none, Linux 4.9 has none"),
+    ],
+)
+def test_a_heap_that_is_not_there_is_refused(
+    tmp_path: Path, heap: str, generation: str, heaps: str
+) -> None:
     with pytest.raises(BadInput) as caught:
-        run(tmp_path, kernel="{heap: cma_pool, buffers: 3}")
-    assert caught.value.problem == "heap 'cma_pool' is reusable: a carveout heap needs a region of its own"
+        run(tmp_path, kernel=f'{{heap: {heap}, buffers: 3, generation: "{generation}"}}')
+    assert str(caught.value) == (
+        f"{tmp_path}/small.yaml:8: there is no heap {heap!r}; "
+        f"reserved regions: fw_region, cma_pool, fb_pool, shared_pool; dma-heaps: {heaps}"
+    )
+
+
+def test_a_generation_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as caught:
+        run(tmp_path, kernel='{heap: fb_pool, buffers: 3, generation: "5.4"}')
+    known = "2011, 4.9, 6.12, 6.15, 6.19"
+    assert str(caught.value) == f"{tmp_path}/small.yaml:8: generation must be one of {known}, not '5.4'"
 
 
 def test_a_still_scene_leaves_both_pictures(tmp_path: Path) -> None:
