@@ -1,7 +1,1 @@
-"""Heaps: where buffers come from. One module per kind of memory."""
-
-from __future__ import annotations
-
-from heaps.carveout import CarveoutHeap
-
-HEAP_KINDS = {"carveout": CarveoutHeap}
+"""Heaps: where buffers come from. A folder per kind of memory, and one per front end: ion, dma_heap."""

@@ -62,6 +62,7 @@ class CameraDriver(Driver):
         if found != TABLE["ID"].reset:
             raise KernelError(ENODEV, f"unexpected ID {found:#x}")
         self.device.max_segment_size = UNLIMITED_SEGMENT
+        self.device.one_segment = True
         self._regs.write("CTRL", RESET)
         self.device.request_irq(self._interrupt)
         self.kernel.log.info(f"{self.name} {self.device.name}: registered")

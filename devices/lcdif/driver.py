@@ -64,6 +64,7 @@ class LcdifDriver(Driver):
     def probe(self) -> None:
         self._regs = Registers(self.device.ioremap(), TABLE)
         self.device.max_segment_size = UNLIMITED_SEGMENT
+        self.device.one_segment = True
         self._regs.write("CTRL_SET", SFTRST)
         self.device.request_irq(self._interrupt)
         version = self._regs.read("VERSION")

@@ -63,6 +63,10 @@ class KernelCore:
     def serve(self) -> None:
         """Take the interrupts that are pending while everybody waits."""
 
+    def page_owner(self, frame: int) -> str:
+        """Whose page `frame` is, for people; without pages of its own a kernel does not know."""
+        return "nobody known"
+
     def process(self, comm: str, limit: int = RLIMIT_NOFILE) -> Process:
         """A new process without open files; `limit` is its RLIMIT_NOFILE."""
         self._last_pid += 1

@@ -66,7 +66,8 @@ class Device:
     """A platform device; `driver` once one is being probed.
 
     For the DMA API: masks in bits (`dma_mask` None: nobody said what it can do),
-    limits of its segments in bytes, `bus_dma_limit` the last address its bus has,
+    limits of its segments in bytes, `one_segment` if its engine takes one address for all
+    of a buffer, `bus_dma_limit` the last address its bus has,
     `dma_windows` from dma-ranges; `coherent_pool`, `cma_area` and `restricted_pool` are
     reserved memory it was given; `singles` its single mappings behind an IOMMU.
     What it requests is managed: given back when its probe fails and when its
@@ -84,6 +85,7 @@ class Device:
         self.dma_coherent = node.dma_coherent
         self.max_segment_size = 64 << 10
         self.segment_boundary = 0xFFFF_FFFF
+        self.one_segment = False
         self.min_align_mask = 0
         self.coherent_pool: CoherentPool | None = None
         self.cma_area: CmaArea | None = None

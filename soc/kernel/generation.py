@@ -23,11 +23,11 @@ class Generation(Enum):
     V6_15 = "6.15"
     V6_19 = "6.19"
 
+    def __init__(self, value: str) -> None:
+        self._rank = len(type(self).__members__)
+
     def __lt__(self, other: object) -> bool:
-        if not isinstance(other, Generation):
-            return NotImplemented
-        order = list(Generation)
-        return order.index(self) < order.index(other)
+        return self._rank < other._rank if isinstance(other, Generation) else NotImplemented
 
     def __str__(self) -> str:
         return self.value

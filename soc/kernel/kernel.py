@@ -165,6 +165,9 @@ class Kernel(KernelCore):
         self.devices[node.path] = device
         return True
 
+    def page_owner(self, frame: int) -> str:
+        return str(self.memory.owners.last_owner(frame) or "no buffer")
+
     # --- interrupts --------------------------------------------------------
 
     def set_irqchip(self, chip: IrqChip) -> None:

@@ -22,6 +22,7 @@ from soc.kernel.device import Device
 from soc.kernel.dma import direct, iommu_map
 from soc.kernel.dma.attrs import ADDRESS_MASK, DMA_MAPPING_ERROR, DmaAttrs
 from soc.kernel.errors import KernelError
+from soc.kernel.faults import FaultSite
 from soc.kernel.mm.vmap import KernelMapping
 from soc.kernel.scatterlist import DmaDirection, SgTable
 
@@ -50,6 +51,7 @@ def dma_map_sgtable(
         raise KernelError(EIO, f"{device.name} has no dma_mask")
     if not _all_dram(device, sgt):
         raise KernelError(EREMOTEIO, f"{device.name}: peer-to-peer DMA to memory that is not DRAM")
+    device.kernel.faults.check(FaultSite.DMA_MAP, f"{what} for {device.name}")
     if device.behind_iommu:
         iommu_map.map_sg(device, sgt, direction, what, attrs)
     else:

@@ -23,6 +23,7 @@ from soc.address import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, page_align
 from soc.errors import SocError
 from soc.kernel.errors import KernelError
 from soc.kernel.fs.file import File, Holder
+from soc.kernel.mm.foreign_page import check_inside
 from soc.kernel.mm.vma import ABSENT, Vma, VmFlags
 from soc.kernel.mm.vmap import KernelMapping
 
@@ -221,6 +222,7 @@ class AddressSpace:
             frame = vma.ops.fault(vma, page)
         except KernelError as error:
             raise UserFault("SIGBUS", address, error.why) from error
+        check_inside(self.kernel, vma, page, frame)
         if vma.frames[page] == ABSENT:
             vma.frames[page] = frame
 

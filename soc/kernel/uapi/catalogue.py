@@ -15,6 +15,7 @@ from soc.kernel.uapi import (
     dma_buf,
     dma_heap,
     dmabuf_test,
+    drm,
     ion,
     ion_4_12,
     ion_compat,
@@ -85,6 +86,12 @@ IOCTLS = (
         dmabuf_test.DMABUF_IOC_TEST_GET_FD_FROM_USER,
         dmabuf_test.DmabufTestRwData,
     ),
+    Ioctl("DRM_IOCTL_GEM_CLOSE", drm.DRM_IOCTL_GEM_CLOSE, drm.DrmGemClose),
+    Ioctl("DRM_IOCTL_GET_CAP", drm.DRM_IOCTL_GET_CAP, drm.DrmGetCap),
+    Ioctl("DRM_IOCTL_PRIME_HANDLE_TO_FD", drm.DRM_IOCTL_PRIME_HANDLE_TO_FD, drm.DrmPrimeHandle),
+    Ioctl("DRM_IOCTL_PRIME_FD_TO_HANDLE", drm.DRM_IOCTL_PRIME_FD_TO_HANDLE, drm.DrmPrimeHandle),
+    Ioctl("DRM_IOCTL_MODE_CREATE_DUMB", drm.DRM_IOCTL_MODE_CREATE_DUMB, drm.DrmModeCreateDumb),
+    Ioctl("DRM_IOCTL_MODE_DESTROY_DUMB", drm.DRM_IOCTL_MODE_DESTROY_DUMB, drm.DrmModeDestroyDumb),
 )
 """One row per name. Where two names have one number, the first is the one that describe() says."""
 

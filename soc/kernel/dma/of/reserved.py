@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from soc.kernel.device import Device
     from soc.kernel.kernel import Kernel
 
+DeviceInit = Callable[["Device", ReservedRegion], None]
+"""How a region is given to a device (reserved_mem_ops.device_init)."""
+
 RESTRICTED = "restricted-dma-pool"
 NEVER_RESTRICTED = ("reusable", "no-map", "linux,cma-default", "linux,dma-default")
 """With one of these a restricted-dma-pool is not set up (rmem_swiotlb_setup)."""
@@ -35,6 +38,15 @@ class ReservedMemory:
         self._regions = {region.node: region for region in reversed(regions)}
         self._coherent: dict[ReservedRegion, CoherentPool] = {}
         self._restricted: dict[ReservedRegion, Swiotlb] = {}
+        self._declared: dict[str, DeviceInit] = {}
+
+    def declare(self, compatible: str, init: DeviceInit) -> None:
+        """A driver's own kind of region, by its compatible (RESERVEDMEM_OF_DECLARE)."""
+        self._declared[compatible] = init
+
+    def declared(self, region: ReservedRegion) -> DeviceInit | None:
+        """What gives such a region to a device."""
+        return region.node.match(self._declared)
 
     def region(self, node: Node) -> ReservedRegion | None:
         """The region of a node; the first where `reg` has several."""
@@ -86,7 +98,7 @@ def of_reserved_mem_device_init_by_idx(device: Device, node: Node | None, index:
     if not target.enabled:
         return
     region = device.kernel.reserved_memory.region(target)
-    assign = _assignment(region) if region else None
+    assign = _assignment(device.kernel, region) if region else None
     if region is None or assign is None:
         raise KernelError(EINVAL, f"{target.path} cannot be given to a device")
     assign(device, region)
@@ -100,15 +112,15 @@ def of_reserved_mem_device_release(device: Device) -> None:
     device.restricted_pool = None
 
 
-def _assignment(region: ReservedRegion) -> Callable[[Device, ReservedRegion], None] | None:
-    """How a region is given to a device (reserved_mem_ops.device_init); None for one that cannot be."""
+def _assignment(kernel: Kernel, region: ReservedRegion) -> DeviceInit | None:
+    """How a region is given to a device; None for one that cannot be."""
     if region.is_cma:
         return _assign_cma
     if POOL in region.compatible and not region.reusable:
         return _assign_coherent
     if RESTRICTED in region.compatible and not any(region.node.flag(name) for name in NEVER_RESTRICTED):
         return _assign_restricted
-    return None
+    return kernel.reserved_memory.declared(region)
 
 
 def _assign_cma(device: Device, region: ReservedRegion) -> None:

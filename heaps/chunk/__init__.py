@@ -1,0 +1,1 @@
+"""Chunk heaps: a reserved region, cut in pieces of one size."""

@@ -1,0 +1,1 @@
+"""System contig heaps: one block of the page allocator for each buffer."""
