@@ -26,3 +26,8 @@ MODULES: tuple[Module, ...] = (
 """Loaded on every board, in this order. For those who want them: `heaps.ion.dummy.ion_dummy_init` on boards
 without an ION node, `heaps.ion.ion_test.ion_test_init` for /dev/ion-test,
 `heaps.system_uncached.dma_heap.system_uncached_heap_create` of Android."""
+
+
+def drivers_by_compatible() -> dict[str, str]:
+    """Names of the platform drivers by compatible string."""
+    return {compatible: driver.name for driver in DRIVERS for compatible in driver.of_match}

@@ -105,7 +105,7 @@ def kernel_use(region: ReservedRegion) -> str:
     for compatible, use in (
         (POOL, "coherent DMA pool of its users"),
         (RESTRICTED, "bounce buffers of its users"),
-        ("ion-region", "ION carveout heap"),
+        ("ion-region", "memory of an ION heap"),
     ):
         if compatible in region.compatible:
             return use

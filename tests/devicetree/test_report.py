@@ -57,9 +57,9 @@ def test_rehearsal_memory_map(rehearsal):
         "0x80200000  0x9fffffff    510 MiB  DRAM      /memory@80000000",
         "0xa0000000  0xa3ffffff     64 MiB  reserved  linux,cma@a0000000 (&cma_pool): CMA, the default area",
         "0xa4000000  0xafffffff    192 MiB  DRAM      /memory@80000000",
-        "0xb0000000  0xb3ffffff     64 MiB  reserved  framebuffer@b0000000 (&fb_pool): ION carveout heap",
+        "0xb0000000  0xb3ffffff     64 MiB  reserved  framebuffer@b0000000 (&fb_pool): memory of an ION heap",
         "0xb4000000  0xb7ffffff     64 MiB  DRAM      /memory@80000000",
-        "0xb8000000  0xb9ffffff     32 MiB  reserved  shared@b8000000 (&shared_pool): ION carveout heap",
+        "0xb8000000  0xb9ffffff     32 MiB  reserved  shared@b8000000 (&shared_pool): memory of an ION heap",
         "0xba000000  0xbfffffff     96 MiB  DRAM      /memory@80000000",
         "DRAM 1 GiB: 162 MiB reserved, 862 MiB free",
     ]
@@ -99,9 +99,9 @@ def test_rehearsal_reserved(rehearsal):
         ["linux,cma@a0000000 (&cma_pool)", "0xa0000000", "64 MiB", "reg, reusable", "shared-dma-pool"]
         + ["CMA, the default area", "-"],
         ["framebuffer@b0000000 (&fb_pool)", "0xb0000000", "64 MiB", "reg, no-map", "ion-region"]
-        + ["ION carveout heap", users],
+        + ["memory of an ION heap", users],
         ["shared@b8000000 (&shared_pool)", "0xb8000000", "32 MiB", "reg", "ion-region"]
-        + ["ION carveout heap", "-"],
+        + ["memory of an ION heap", "-"],
     ]
 
 

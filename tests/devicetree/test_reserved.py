@@ -87,7 +87,7 @@ def test_attributes_and_use(load):
         "own": "CMA, the default area",
         "coherent": "coherent DMA pool of its users",
         "bounce": "bounce buffers of its users",
-        "ion": "ION carveout heap",
+        "ion": "memory of an ION heap",
         "plain": "set aside, not used by Linux",
     }
     assert (found["cma"].label, found["cma"].no_map, found["cma"].reusable) == ("cma", False, True)

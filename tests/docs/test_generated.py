@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from devices.catalogue import MODELS, tables
-from docs.generate import DEVICES, not_modelled, pages
+from docs.generate import DEVICES, FLOWS_PAGE, flows_page, not_modelled, pages
 from soc.regdoc import write_headers
 from tests.docs.pages import ROOT
 
@@ -22,6 +22,10 @@ def test_device_pages_are_what_the_tables_give() -> None:
     assert contents(DEVICES, "*.md") == {path.name: text for path, text in pages().items()}, (
         "run: python -m docs.generate"
     )
+
+
+def test_the_flows_page_is_what_the_flows_give() -> None:
+    assert FLOWS_PAGE.read_text(encoding="utf-8") == flows_page(), "run: python -m docs.generate"
 
 
 def test_headers_are_what_the_tables_give(tmp_path: Path) -> None:

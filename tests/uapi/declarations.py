@@ -14,6 +14,7 @@ HEADERS = """
 #include <linux/memfd.h>
 #include <linux/sync_file.h>
 #include <linux/udmabuf.h>
+#include <drm/drm.h>
 """
 
 SW_SYNC = """

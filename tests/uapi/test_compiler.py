@@ -10,6 +10,7 @@ from soc.kernel.uapi import (
     dma_buf,
     dma_heap,
     dmabuf_test,
+    drm,
     ion,
     ion_4_12,
     ion_compat,
@@ -22,7 +23,7 @@ from soc.kernel.uapi import (
 from tests.uapi import declarations as c
 from tests.uapi.c_compiler import assertions, constant_assertion, constants, failed_assertions, structures
 
-MODULES = (dma_buf, dma_heap, sync_file, udmabuf, memfd, sw_sync, ion_test, dmabuf_test, ion)
+MODULES = (dma_buf, dma_heap, sync_file, udmabuf, memfd, drm, sw_sync, ion_test, dmabuf_test, ion)
 DECLARED = c.HEADERS + c.SW_SYNC + c.TEST_DRIVERS + c.ION_4_9
 NEWER_ION = c.ION_4_12 + assertions(ion_4_12)
 SOURCE = DECLARED + assertions(*MODULES) + NEWER_ION
@@ -93,4 +94,4 @@ def test_every_structure_and_constant_of_the_modules_is_in_the_source() -> None:
             fields = [name for name, *_ in structure._fields_]
             assert all(f'.{name} offset"' in SOURCE for name in fields)
         assert all(f'"{name}"' in SOURCE for name in constants(module))
-    assert sum(len(structures(module)) for module in (*MODULES, ion_4_12)) == SOURCE.count('"sizeof ') == 22
+    assert sum(len(structures(module)) for module in (*MODULES, ion_4_12)) == SOURCE.count('"sizeof ') == 27

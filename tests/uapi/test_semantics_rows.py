@@ -9,6 +9,7 @@ import pytest
 from soc.kernel.uapi import (
     dma_buf,
     dma_heap,
+    drm,
     ion,
     ion_4_12,
     ion_compat,
@@ -58,6 +59,14 @@ NUMBERS = {
     },
     "4.1": {"DMA_HEAP_IOCTL_ALLOC": 0xC0184800},
     "4.4": {"UDMABUF_CREATE": 0x40187542, "UDMABUF_CREATE_LIST": 0x40087543},
+    "7.1": {
+        "DRM_IOCTL_GEM_CLOSE": 0x40086409,
+        "DRM_IOCTL_GET_CAP": 0xC010640C,
+        "DRM_IOCTL_PRIME_HANDLE_TO_FD": 0xC00C642D,
+        "DRM_IOCTL_PRIME_FD_TO_HANDLE": 0xC00C642E,
+        "DRM_IOCTL_MODE_CREATE_DUMB": 0xC02064B2,
+        "DRM_IOCTL_MODE_DESTROY_DUMB": 0xC00464B4,
+    },
 }
 
 
@@ -132,6 +141,15 @@ LAYOUTS = [
         udmabuf.UdmabufCreateList,
         "8 bytes: flags u32@0, count u32@4, list struct udmabuf_create_item[0]@8",
     ),
+    (drm.DrmPrimeHandle, "12 bytes: handle u32@0, flags u32@4, fd s32@8"),
+    (drm.DrmGemClose, "8 bytes: handle u32@0, pad u32@4"),
+    (drm.DrmGetCap, "16 bytes: capability u64@0, value u64@8"),
+    (
+        drm.DrmModeCreateDumb,
+        "32 bytes: height u32@0, width u32@4, bpp u32@8, flags u32@12, handle u32@16, pitch u32@20, "
+        "size u64@24",
+    ),
+    (drm.DrmModeDestroyDumb, "4 bytes: handle u32@0"),
 ]
 
 

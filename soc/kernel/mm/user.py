@@ -212,7 +212,8 @@ class AddressSpace:
         first, last = at >> PAGE_SHIFT, (at + length - 1) >> PAGE_SHIFT
         for page in (np.flatnonzero(vma.frames[first : last + 1] == ABSENT) + first).tolist():
             self._fault(vma, page)
-        return KernelMapping(self.kernel, vma.frames[first : last + 1], f"mmap of {self.owner}", vma.cached)
+        frames = vma.frames[first : last + 1].copy()  # a later zap must not reach what was booked
+        return KernelMapping(self.kernel, frames, f"mmap of {self.owner}", vma.cached)
 
     def _fault(self, vma: Vma, page: int) -> None:
         address = vma.start + (page << PAGE_SHIFT)

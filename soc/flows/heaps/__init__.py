@@ -1,0 +1,1 @@
+"""The dma-buf heaps of the RFC mail, and what took ION for the same."""
