@@ -11,18 +11,21 @@ ROUNDS = 11
 
 @dataclass(frozen=True)
 class Row:
-    """`value` in `unit`, `ratio` of it to what it is measured `against`; it `holds` at `bar` or above."""
+    """`value` in `unit`, `ratio` of it to what it is measured `against`; it `holds` at `bar` or above.
+
+    None is no bar: a figure to compare with the next one.
+    """
 
     name: str
     value: float
     unit: str
     against: str
     ratio: float
-    bar: float
+    bar: float | None
 
     @property
     def holds(self) -> bool:
-        return self.ratio >= self.bar
+        return self.bar is None or self.ratio >= self.bar
 
 
 def fastest(*works: Callable[[], object], rounds: int = ROUNDS) -> list[float]:

@@ -27,6 +27,7 @@ from devices.camera.regs import (
     TABLE,
 )
 from soc.dmabuf.importer import ImportedBuffer
+from soc.dmabuf.sanitizer.usable import assert_attached
 from soc.kernel.device import Device, Driver
 from soc.kernel.errors import KernelError
 from soc.kernel.registers import Registers
@@ -135,6 +136,7 @@ class CameraDriver(Driver):
         while self._waiting and len(self._queued) < QUEUE_DEPTH:
             assert self._format is not None  # buffers exist only with a format
             index = self._waiting.popleft()
+            assert_attached(self.buffers[index].dmabuf, self.device)
             base = self.buffers[index].iova
             self._regs.write("BUF_ADDR", base)
             self._regs.write("BUF_ADDR_UV", base + self._format.chroma_offset)

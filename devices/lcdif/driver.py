@@ -27,6 +27,7 @@ from devices.lcdif.regs import (
 )
 from soc.address import Iova
 from soc.dmabuf.importer import ImportedBuffer
+from soc.dmabuf.sanitizer.usable import assert_attached
 from soc.kernel.device import Device, Driver
 from soc.kernel.errors import KernelError
 from soc.kernel.registers import Registers
@@ -112,6 +113,7 @@ class LcdifDriver(Driver):
             raise KernelError(EINVAL, f"the display has no buffer {index}")
         if self._pending is not None:
             raise KernelError(EBUSY, "a flip is pending")
+        assert_attached(self.buffers[index].dmabuf, self.device)
         address = self.scanout_address(index)
         if self.shown is None:
             self._enable(address)

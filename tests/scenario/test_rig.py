@@ -40,7 +40,8 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
         (
             {"kernel": "{heap: video, buffers: 3}"},
             8,
-            f"the board has no reserved region 'video'; it has: {REGIONS}",
+            "there is no heap 'video'; "
+            f"reserved regions: {REGIONS}; dma-heaps: system, linux,cma@a0000000, negotiated",
         ),
         (
             {"kernel": None, "firmware": "{image: none.elf, buffers: video}"},

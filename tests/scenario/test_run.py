@@ -102,9 +102,7 @@ def test_every_generation_shares_without_a_copy(tmp_path: Path, generation: str)
         ("cma_pool", "4.9", "none, Linux 4.9 has none"),
     ],
 )
-def test_a_heap_that_is_not_there_is_refused(
-    tmp_path: Path, heap: str, generation: str, heaps: str
-) -> None:
+def test_a_heap_that_is_not_there_is_refused(tmp_path: Path, heap: str, generation: str, heaps: str) -> None:
     with pytest.raises(BadInput) as caught:
         run(tmp_path, kernel=f'{{heap: {heap}, buffers: 3, generation: "{generation}"}}')
     assert str(caught.value) == (

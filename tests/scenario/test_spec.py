@@ -182,7 +182,7 @@ TOP = "description, board, source, sink, frames, time-limit"
         ),
         (
             {"kernel": "{heap: a, buffers: 3, pool: b}"},
-            "s.yaml:8: unknown key 'pool': expected one of heap, buffers, bugs, sink-lines",
+            "s.yaml:8: unknown key 'pool': expected one of heap, buffers, bugs, sink-lines, generation",
         ),
         ({"kernel": None, "firmware": "{buffers: b}"}, "s.yaml:8: image is missing"),
         ({"kernel": None, "firmware": "{image: a}"}, "s.yaml:8: buffers is missing"),
