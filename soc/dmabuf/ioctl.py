@@ -20,7 +20,8 @@ from soc.dmabuf.resv import (
 )
 from soc.dmabuf.sync import sync_file_create, sync_file_get_fence
 from soc.kernel.errors import KernelError
-from soc.kernel.fs.file import File, Holder
+from soc.kernel.fs.file import File
+from soc.kernel.fs.new_fd import new_fd
 from soc.kernel.generation import Generation
 from soc.kernel.scatterlist import DmaDirection
 from soc.kernel.uaccess import get_user, put_user, strndup_user
@@ -93,25 +94,15 @@ def _export_sync_file(task: Task, dmabuf: DmaBuf, arg: int) -> int:
     """
     data = get_user(task, arg, DmaBufExportSyncFile)
     _check_flags("DMA_BUF_IOCTL_EXPORT_SYNC_FILE", data.flags)
-    fd = task.files.get_unused_fd(cloexec=True)
-    holder = Holder("kernel", f"DMA_BUF_IOCTL_EXPORT_SYNC_FILE of {task}")
-    try:
+    with new_fd(task, "DMA_BUF_IOCTL_EXPORT_SYNC_FILE") as new:
         usage = dma_resv_usage_rw(bool(data.flags & DMA_BUF_SYNC_WRITE))
         fence = dma_resv_get_singleton(dmabuf.resv, usage) or dma_fence_get_stub(dmabuf.kernel)
         try:
-            sync_file = sync_file_create(dmabuf.kernel, fence, holder)
+            new.file = sync_file_create(dmabuf.kernel, fence, new.holder)
         finally:
             dma_fence_put(fence)
-        data.fd = fd
-        try:
-            put_user(task, arg, data)
-        except KernelError:
-            sync_file.put(holder)
-            raise
-    except KernelError:
-        task.files.put_unused_fd(fd)
-        raise
-    task.files.fd_install(fd, sync_file, holder)
+        data.fd = new.fd
+        put_user(task, arg, data)
     return 0
 
 

@@ -22,6 +22,7 @@ from soc.kernel.errors import ERESTARTSYS, KernelError
 from soc.kernel.fs import memfd
 from soc.kernel.fs.fcntl import do_fcntl
 from soc.kernel.fs.file import File, Holder
+from soc.kernel.fs.new_fd import new_fd
 from soc.kernel.fs.poll import ALWAYS_READY, EPOLLNVAL, UNASKED, PollTable, PollWait
 from soc.kernel.net.calls import SocketCalls
 
@@ -45,15 +46,9 @@ class Process(SocketCalls):
         """An fd for a device node. -ENOENT, -EMFILE, the driver's errno."""
         with self._running():
             opener = self.kernel.devfs.opener(path)
-            fd = self.files.get_unused_fd(bool(flags & os.O_CLOEXEC))
-            holder = Holder("kernel", f"open of {self}")
-            try:
-                file = opener(self, flags, holder)
-            except KernelError:
-                self.files.put_unused_fd(fd)
-                raise
-            self.files.fd_install(fd, file, holder)
-            return fd
+            with new_fd(self, "open", bool(flags & os.O_CLOEXEC)) as new:
+                new.file = opener(self, flags, new.holder)
+            return new.fd
 
     def close(self, fd: int) -> None:
         """-EBADF."""

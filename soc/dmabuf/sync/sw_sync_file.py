@@ -16,6 +16,7 @@ from soc.dmabuf.sync.sw_sync import SyncPt, SyncTimeline, SyncTimelines
 from soc.dmabuf.sync.sync_file import sync_file_create, sync_file_get_fence
 from soc.kernel.errors import KernelError
 from soc.kernel.fs.file import File, FileOperations, Holder
+from soc.kernel.fs.new_fd import new_fd
 from soc.kernel.generation import Generation
 from soc.kernel.uaccess import copy_from_user, get_user, put_user
 from soc.kernel.uapi.sw_sync import (
@@ -69,25 +70,15 @@ def _ioctl(task: Task, file: File, cmd: int, arg: int) -> int:
 
 def _create_fence(task: Task, timeline: SyncTimeline, arg: int) -> int:
     """A sync_file with the fence at `value`; nothing reads the name. -EMFILE, -EFAULT, -ENOMEM."""
-    fd = task.files.get_unused_fd(cloexec=True)
-    holder = Holder("kernel", f"SW_SYNC_IOC_CREATE_FENCE of {task}")
-    try:
+    with new_fd(task, "SW_SYNC_IOC_CREATE_FENCE") as new:
         data = get_user(task, arg, SwSyncCreateFenceData)
         point = timeline.create(data.value)
         try:
-            sync_file = sync_file_create(task.kernel, point, holder)
+            new.file = sync_file_create(task.kernel, point, new.holder)
         finally:
             dma_fence_put(point)
-        data.fence = fd
-        try:
-            put_user(task, arg, data)
-        except KernelError:
-            sync_file.put(holder)
-            raise
-    except KernelError:
-        task.files.put_unused_fd(fd)
-        raise
-    task.files.fd_install(fd, sync_file, holder)
+        data.fence = new.fd
+        put_user(task, arg, data)
     return 0
 
 

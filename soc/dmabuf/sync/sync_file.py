@@ -19,6 +19,7 @@ from soc.dmabuf.fence.unwrap import dma_fence_unwrap_merge
 from soc.dmabuf.sync.info import sync_file_ioctl_fence_info
 from soc.kernel.errors import KernelError
 from soc.kernel.fs.file import File, FileOperations, Holder
+from soc.kernel.fs.new_fd import new_fd
 from soc.kernel.fs.poll import EPOLLIN, PollTable
 from soc.kernel.generation import Generation
 from soc.kernel.uaccess import get_user, put_user
@@ -119,28 +120,18 @@ def _merge(task: Task, sync_file: SyncFile, arg: int) -> int:
 
     -EMFILE, -EFAULT; -EINVAL for flags or pad; -ENOENT if fd2 is no sync_file; -ENOMEM.
     """
-    fd = task.files.get_unused_fd(cloexec=True)
-    holder = Holder("kernel", f"SYNC_IOC_MERGE of {task}")
-    try:
+    with new_fd(task, "SYNC_IOC_MERGE") as new:
         data = get_user(task, arg, SyncMergeData)
         if data.flags or data.pad:
             raise KernelError(EINVAL, f"SYNC_IOC_MERGE: flags {data.flags:#x}, pad {data.pad:#x}")
         with _fdget(task, data.fd2, "SYNC_IOC_MERGE", ENOENT) as other:
             fence = dma_fence_unwrap_merge(task.kernel, sync_file.fence, other.fence)
             try:
-                merged = sync_file_create(task.kernel, fence, holder, data.name[:31])
+                new.file = sync_file_create(task.kernel, fence, new.holder, data.name[:31])
             finally:
                 dma_fence_put(fence)
-        data.fence = fd
-        try:
-            put_user(task, arg, data)
-        except KernelError:
-            merged.put(holder)
-            raise
-    except KernelError:
-        task.files.put_unused_fd(fd)
-        raise
-    task.files.fd_install(fd, merged, holder)
+        data.fence = new.fd
+        put_user(task, arg, data)
     return 0
 
 

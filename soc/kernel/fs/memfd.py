@@ -19,7 +19,8 @@ import numpy as np
 from soc.address import PAGE_MASK, PAGE_SHIFT, page_align
 from soc.kernel.errors import KernelError
 from soc.kernel.faults import FaultSite
-from soc.kernel.fs.file import File, FileOperations, Holder
+from soc.kernel.fs.file import File, FileOperations
+from soc.kernel.fs.new_fd import new_fd
 from soc.kernel.generation import Generation
 from soc.kernel.mm.clear import clear
 from soc.kernel.mm.vma import Vma, VmFlags, VmOperations
@@ -192,17 +193,12 @@ def memfd_create(task: Task, name: str, flags: int = 0) -> int:
     contradiction = flags & MFD_EXEC and flags & MFD_NOEXEC_SEAL
     if flags & ~MFD_ALL_FLAGS or contradiction or len(name.encode()) > MFD_NAME_MAX:
         raise KernelError(EINVAL, f"memfd_create: flags {flags:#x}, a name of {len(name.encode())} bytes")
-    fd = task.files.get_unused_fd(bool(flags & MFD_CLOEXEC))
-    try:
+    with new_fd(task, "memfd_create", bool(flags & MFD_CLOEXEC)) as new:
         for what in ("shmem inode", "file"):
             kernel.faults.kmalloc(what)
-    except KernelError:
-        task.files.put_unused_fd(fd)
-        raise
-    holder = Holder("kernel", f"memfd_create of {task}")
-    file = kernel.files.open(MEMFD_FOPS, MemFile(kernel, name, flags), name, holder, os.O_RDWR)
-    task.files.fd_install(fd, file, holder)
-    return fd
+        memory = MemFile(kernel, name, flags)
+        new.file = kernel.files.open(MEMFD_FOPS, memory, name, new.holder, os.O_RDWR)
+    return new.fd
 
 
 def mem_file(file: File) -> MemFile | None:

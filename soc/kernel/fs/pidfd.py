@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from soc.kernel.errors import KernelError
 from soc.kernel.fs.file import File, FileOperations, Holder
+from soc.kernel.fs.new_fd import new_fd
 
 if TYPE_CHECKING:
     from soc.kernel.task import Task
@@ -24,15 +25,10 @@ def pidfd_open(task: Task, pid: int, flags: int) -> int:
     target = task.kernel.processes.get(pid)
     if target is None:
         raise KernelError(ESRCH, f"there is no process {pid}")
-    fd = task.files.get_unused_fd(cloexec=True)
-    holder = Holder("kernel", f"pidfd_open of {task}")
-    try:
+    with new_fd(task, "pidfd_open") as new:
         task.kernel.faults.kmalloc("file")
-    except KernelError:
-        task.files.put_unused_fd(fd)
-        raise
-    task.files.fd_install(fd, task.kernel.files.open(OPS, target, str(target), holder), holder)
-    return fd
+        new.file = task.kernel.files.open(OPS, target, str(target), new.holder)
+    return new.fd
 
 
 def pidfd_getfd(task: Task, fd: int, target: int, flags: int) -> int:
