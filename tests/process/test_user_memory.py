@@ -121,6 +121,14 @@ def test_a_shared_mapping_is_the_memory_itself(kernel: MemoryKernel, process: Pr
     assert bytes(kernel.dram.view(DRAM_BASE + 2 * PAGE, 2)) == b"cd", "the second page lies further on"
 
 
+def test_what_a_program_moved_stays_booked_when_its_pages_go(kernel: MemoryKernel, process: Process) -> None:
+    Driver(kernel, lazy=True)
+    address = process.mmap(process.open("/dev/test"), 4 * PAGE)
+    process.store(address, b"x" * (4 * PAGE))
+    process.mm.vmas[0].zap()
+    assert kernel.cpu.traffic.total() == (0, 4 * PAGE)
+
+
 def test_touching_faults_in_only_what_is_touched(kernel: MemoryKernel, process: Process) -> None:
     driver = Driver(kernel, lazy=True)
     address = process.mmap(process.open("/dev/test"), 4 * PAGE)
