@@ -113,7 +113,6 @@ def make_reachable(buffer: NegotiatedBuffer, device: Device) -> None:
         if not _sleep(buffer, Unmapped(buffer), buffer.timeout):
             raise KernelError(EBUSY, f"{Unmapped(buffer)} for too long: {device.name} cannot attach")
         with buffer.dmabuf.resv.locked():
-            _check_movable(buffer)
             (_follow if buffer.dmabuf.dynamic else _move)(buffer, memory)
             moved = True
     finally:

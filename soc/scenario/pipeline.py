@@ -12,8 +12,8 @@ from typing import Protocol
 
 from devices.camera.driver import CameraDriver
 from devices.lcdif.driver import LcdifDriver
-from soc.dmabuf.buffer import DmaBuf
 from soc.dmabuf import dma_buf_fd
+from soc.dmabuf.buffer import DmaBuf
 from soc.kernel.task import Task
 from soc.picture import PictureFormat
 

@@ -16,7 +16,6 @@ from soc.dmabuf import dma_buf_fd
 from soc.dmabuf.ledger import BufferEntry, references
 from soc.kernel.device import Driver
 from soc.kernel.kernel import Kernel
-
 from soc.registers import RegisterTable
 
 BOARD = Path(__file__).parents[2] / "configs" / "boards" / "rehearsal.yaml"

@@ -20,10 +20,11 @@ from heaps.dma_heap import (
     dma_heap_put,
 )
 from heaps.dma_heap.registry import NUM_HEAP_MINORS
-from soc.dmabuf import DmaBuf, dma_buf_put
+from soc.dmabuf import DmaBuf, DmaBufOps, dma_buf_export, dma_buf_put
 from soc.kernel.errors import KernelError
 from soc.kernel.generation import Generation
 from soc.kernel.process import Process
+from soc.kernel.scatterlist import SgTable
 from tests.dma_heap.bench import PAGE, HeapBench, alloc, exists, heaps
 
 
@@ -208,3 +209,26 @@ def test_two_allocations_are_two_inodes_and_a_heaps_file_is_no_buffer(bench: Hea
     with pytest.raises(KernelError) as error:
         bench.get(app, heap_fd)
     assert error.value.errno == EINVAL
+
+
+def test_a_heap_may_export_as_it_likes(bench: HeapBench, app: Process) -> None:
+    """The framework is only the front door: what most heaps share is there for those who want it."""
+    kernel = bench.kernel
+    table = SgTable.of([(kernel.memory.alloc_pages(1), PAGE)])
+    freed: list[DmaBuf] = []
+    ops = DmaBufOps(lambda attachment, direction: table, lambda *unmapped: None, freed.append)
+
+    def allocate(heap: DmaHeap, length: int, fd_flags: int, heap_flags: int) -> DmaBuf:
+        return dma_buf_export(kernel, heap, ops, length, fd_flags, "of my own")
+
+    dma_heap_add(kernel, "mine", DmaHeapOps(allocate), None)
+    fd = alloc(app, "mine", PAGE)
+    assert "exp_name:\tof my own\n" in app.fdinfo(fd)
+    with pytest.raises(KernelError) as error:
+        app.mmap(fd, PAGE)
+    assert error.value.errno == EINVAL
+    dmabuf = bench.get(app, fd)
+    bench.put(dmabuf)
+    assert freed == []
+    app.close(fd)
+    assert freed == [dmabuf]

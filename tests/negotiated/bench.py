@@ -87,6 +87,18 @@ class NegotiatedBench(HeapBench):
             process.store(address + page * PAGE, mark(page))
         process.munmap(address, dmabuf.size)
 
+    def device_fills(self, label: str, sgt: SgTable) -> None:
+        """The same, written by a device."""
+        for page in range(sgt.size // PAGE):
+            self.engine_writes(label, sgt, mark(page), page * PAGE)
+
+    def wear(self) -> None:
+        """From now on no two free pages outside of CMA are neighbours."""
+        pages = self.kernel.memory.pages
+        taken = pages.alloc_pages(pages.free_frames - pages.free_cma)
+        assert taken is not None
+        pages.free_pages(taken[taken % 2 == 1])
+
     def has(self, dmabuf: DmaBuf) -> bool:
         """Whether a program sees those bytes."""
         address = self.app.mmap(0, dmabuf.size)
@@ -99,8 +111,8 @@ class NegotiatedBench(HeapBench):
         pages = range(sgt.size // PAGE)
         return all(self.engine_reads(label, sgt, 8, page * PAGE) == mark(page) for page in pages)
 
-    def importer(self, dmabuf: DmaBuf, label: str) -> Follower:
-        return Follower(self, dmabuf, label)
+    def importer(self, dmabuf: DmaBuf, label: str, direction: DmaDirection = TO) -> Follower:
+        return Follower(self, dmabuf, label, direction)
 
     def attach_all(self, dmabuf: DmaBuf, *labels: str) -> list[DmaBufAttachment]:
         return [dma_buf_attach(dmabuf, self.device(label)) for label in labels]
@@ -116,8 +128,11 @@ class NegotiatedBench(HeapBench):
 class Follower:
     """A dynamic importer: told of a move it gives its mapping back, or keeps the stale one if `slow`."""
 
-    def __init__(self, bench: NegotiatedBench, dmabuf: DmaBuf, label: str) -> None:
+    def __init__(
+        self, bench: NegotiatedBench, dmabuf: DmaBuf, label: str, direction: DmaDirection = TO
+    ) -> None:
         self.dmabuf = dmabuf
+        self.direction = direction
         self.told = 0
         self.slow = False
         self.sgt: SgTable | None = None
@@ -127,7 +142,7 @@ class Follower:
     def map(self) -> SgTable:
         with self.dmabuf.resv.locked():
             if self.sgt is None:
-                self.sgt = dma_buf_map_attachment(self.attachment, TO)
+                self.sgt = dma_buf_map_attachment(self.attachment, self.direction)
             return self.sgt
 
     def unmap(self, sgt: SgTable | None = None) -> None:
@@ -137,7 +152,7 @@ class Follower:
     def _unmap(self, sgt: SgTable | None = None) -> None:
         stale = sgt or self.sgt
         if stale is not None:
-            dma_buf_unmap_attachment(self.attachment, stale, TO)
+            dma_buf_unmap_attachment(self.attachment, stale, self.direction)
         if stale is self.sgt:
             self.sgt = None
 

@@ -9,18 +9,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from heaps.negotiated.dma_heap import NegotiatedHeap
 from soc.dmabuf import (
     dma_buf_attach,
     dma_buf_detach,
     dma_buf_map_attachment_unlocked,
+    dma_buf_put,
     dma_buf_unmap_attachment_unlocked,
     dma_buf_vmap_unlocked,
     dma_buf_vunmap_unlocked,
 )
 from soc.kernel.dma import dma_set_mask, dma_set_max_seg_size, dma_set_seg_boundary
+from soc.kernel.dma.of.ranges import DmaWindow, DmaWindows
 from soc.kernel.errors import KernelError
 from soc.kernel.generation import Generation
 from tests.dma_heap.bench import PAGE, REGIONS
+from tests.kernel.rehearsal import Rehearsal
 from tests.negotiated.bench import HIGH, SIZE, TO, NegotiatedBench, behind, frames
 
 CMA_FIRST, CMA_END = 0x81000, 0x81800
@@ -178,6 +182,20 @@ def test_no_area_within_reach_is_enomem_at_the_first_map(high_cma: NegotiatedBen
     high_cma.end(dmabuf)
 
 
+def test_a_window_that_begins_above_the_memory_there_is_leaves_none(bench: NegotiatedBench) -> None:
+    """Memory is asked for below the window's end, and what comes is looked at."""
+    bench.device("camera").dma_windows = DmaWindows((DmaWindow(0, 0x8080_0000, 64 * PAGE),))
+    dmabuf = bench.buffer()
+    (camera,) = bench.attach_all(dmabuf, "camera")
+    free = bench.kernel.memory.pages.free_frames
+    with pytest.raises(KernelError) as error:
+        dma_buf_map_attachment_unlocked(camera, TO)
+    assert error.value.errno == ENOMEM
+    assert error.value.why == f"{dmabuf}: 1000000.camera cannot reach the memory there is"
+    assert bench.kernel.memory.pages.free_frames == free
+    bench.end(dmabuf)
+
+
 @pytest.mark.parametrize("label", ["display", "camera", "port"])
 def test_more_than_there_is_is_enomem_at_the_first_map_and_not_before(
     bench: NegotiatedBench, label: str
@@ -198,3 +216,26 @@ def test_a_mask_that_is_raised_in_time_is_the_one_that_counts(bench: NegotiatedB
     assert (sgt.dma_address >= HIGH).all()
     dma_buf_unmap_attachment_unlocked(camera, sgt, TO)
     bench.end(dmabuf)
+
+
+def test_behind_an_iommu_any_pages_do_and_are_one_segment_all_the_same() -> None:
+    """The drivers of the rehearsal board take one address a buffer; their SMMU gives it to them."""
+    board = Rehearsal()
+    heap = NegotiatedHeap(board.kernel)
+    dmabuf = heap.buffer(64 * PAGE)
+    taken = board.kernel.memory.pages.alloc_pages(128)
+    assert taken is not None
+    board.kernel.memory.pages.free_pages(taken[::2])
+    for label in ("camera", "lcdif"):
+        device = board.device(label)
+        assert device.one_segment
+        attachment = dma_buf_attach(dmabuf, device)
+        sgt = dma_buf_map_attachment_unlocked(attachment, TO)
+        assert sgt.nents == 1 and int(sgt.dma_length[0]) == 64 * PAGE
+        dma_buf_unmap_attachment_unlocked(attachment, sgt, TO)
+        dma_buf_detach(dmabuf, attachment)
+    area = board.kernel.memory.cma.default
+    assert area is not None and area.used == 0
+    dma_buf_put(dmabuf, dmabuf.exporter)
+    assert board.kernel.log.warnings == []
+    board.close()

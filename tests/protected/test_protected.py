@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from errno import EACCES, EBUSY, EINVAL, ENOENT, ENOMEM
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from heaps.protected.tee import (
     tee_device_register_dma_heap,
 )
 from soc.address import Iova, PhysAddr
+from soc.devicetree.node import PhandleArgs
 from soc.dmabuf import (
     dma_buf_attach,
     dma_buf_detach,
@@ -133,6 +135,27 @@ def test_another_device_attaches_but_its_map_is_eacces(
     bench.put(dmabuf)
 
 
+@pytest.mark.parametrize(
+    ("streams", "allowed"), [((0x10,), True), ((0x10, 0x11), False), ((0x11,), False), ((), False)]
+)
+def test_a_device_needs_all_of_its_streams_allowed(
+    bench: TeeBench, streams: tuple[int, ...], allowed: bool
+) -> None:
+    smmu = bench.device("smmu").node
+    entries = [PhandleArgs(smmu, (stream,), smmu.where) for stream in streams]
+    node = SimpleNamespace(phandles=lambda name, cells: entries)
+    pool = ProtectedPool(
+        bench.kernel, UI, PhysAddr(0xBB08_0000), 64 << 10, frozenset({(smmu.path, 0x10), (smmu.path, 0x12)})
+    )
+    device = SimpleNamespace(node=node, name="codec")
+    if allowed:
+        pool.check(device)
+        return
+    with pytest.raises(KernelError) as error:
+        pool.check(device)
+    assert error.value.errno == EACCES
+
+
 @pytest.mark.parametrize("label", ["lcdif", "camera"])
 def test_each_heap_has_its_own_streams(bench: TeeBench, app: Process, label: str) -> None:
     dmabuf = bench.get(app, alloc(app, RECORD, PAGE))
@@ -176,6 +199,12 @@ def test_a_tee_that_comes_back_is_ebusy_while_old_buffers_live(bench: TeeBench, 
     assert error.value.errno == EBUSY
     app.close(kept)
     tee_device_register_dma_heap(tee, TeeDmaHeapId.SECURE_VIDEO_PLAY, pool)
+    with pytest.raises(KernelError) as error:
+        alloc(app, VIDEO, SIZE)
+    assert error.value.errno == ENOMEM
+    tee_device_put_all_dma_heaps(tee)
+    pool = ProtectedPool(bench.kernel, VIDEO, PhysAddr(0xBB08_0000), 64 << 10, frozenset())
+    tee_device_register_dma_heap(TeeDevice(bench.kernel, "tee2"), TeeDmaHeapId.SECURE_VIDEO_PLAY, pool)
     app.close(alloc(app, VIDEO, PAGE))
     assert [text for text in messages(bench) if "can't register" in text] == [
         f"tee tee1: can't register DMA heap ({VIDEO})"

@@ -156,6 +156,7 @@ def test_a_file_sealed_against_writing(app: Process, seal: int) -> None:
     private = app.mmap(fd, PAGE, RW, MAP_PRIVATE)
     app.store(private, b"mine")
     assert app.load(private, 4) == b"mine"
+    assert app.fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) == 0, "nobody could write through these"
 
 
 def test_f_seal_write_waits_for_no_writer_and_future_write_lets_the_old_ones_be(app: Process) -> None:

@@ -32,6 +32,7 @@ from tests.dma_heap.bench import PAGE, HeapBench, sync
 from tests.udmabuf.sealed import DEVICE, create, memfd
 
 RW = PROT_READ | PROT_WRITE
+FREE_ENTRIES = "/sys/kernel/debug/dma-api/num_free_entries"
 FROM, BOTH = DmaDirection.FROM_DEVICE, DmaDirection.BIDIRECTIONAL
 
 
@@ -92,6 +93,23 @@ def test_pinned_pages_leave_cma_and_stay_where_they_are(bench: HeapBench, app: P
         area.release(area.alloc(area.count, 0), area.count)
     assert (file.populate(0, 8) == behind(dmabuf).frames).all()
     bench.put(dmabuf)
+    pages.free_pages(filled)
+
+
+def test_a_page_of_cma_that_somebody_else_has_pinned_is_enomem_and_the_others_are_let_go(
+    bench: HeapBench, app: Process
+) -> None:
+    pages, memory = bench.kernel.memory.pages, memfd(app, 8)
+    filled = pages.alloc_pages(pages.free_frames - pages.free_cma - 16)
+    file = app.files.file(memory).private
+    assert filled is not None and isinstance(file, MemFile)
+    last = pages.of_type(file.populate(0, 8), MigrateType.CMA)[-1:]
+    pages.movable.pin(last)
+    with pytest.raises(KernelError) as error:
+        create(app, memory, 0, 8 * PAGE)
+    assert error.value.errno == ENOMEM
+    assert pages.movable.pins(file.populate(0, 8)).sum() == 1
+    pages.movable.unpin(last)
     pages.free_pages(filled)
 
 
@@ -172,7 +190,8 @@ def test_an_end_without_a_begin_is_einval(bench: HeapBench, app: Process) -> Non
 def test_the_first_begin_maps_for_the_misc_device_and_its_failure_is_told(
     bench: HeapBench, app: Process
 ) -> None:
-    dmabuf = bench.get(app, create(app, memfd(app, 2), 0, 2 * PAGE))
+    fd = create(app, memfd(app, 2), 0, 2 * PAGE)
+    dmabuf = bench.get(app, fd)
     bench.kernel.faults.fail_nth(1)
     with pytest.raises(KernelError) as error:
         dma_buf_begin_cpu_access(dmabuf, BOTH)
@@ -180,10 +199,14 @@ def test_the_first_begin_maps_for_the_misc_device_and_its_failure_is_told(
     with pytest.raises(KernelError) as error:
         dma_buf_end_cpu_access(dmabuf, BOTH)
     assert error.value.errno == EINVAL
+    free = bench.kernel.views.read(FREE_ENTRIES)
     dma_buf_begin_cpu_access(dmabuf, FROM)
     dma_buf_end_cpu_access(dmabuf, FROM)
     assert dmabuf.attachments == [], "no attachment of the framework's"
+    assert bench.kernel.views.read(FREE_ENTRIES) != free
     bench.put(dmabuf)
+    app.close(fd)
+    assert bench.kernel.views.read(FREE_ENTRIES) == free, "unmapped when the buffer is released"
 
 
 def test_the_first_sync_cleans_but_does_not_show_what_a_device_wrote(cached: HeapBench) -> None:
