@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from soc.address import PAGE_SHIFT
-from soc.kernel.mm.vma import ABSENT
 from soc.memory.span import Frames
 
 if TYPE_CHECKING:
@@ -37,18 +36,6 @@ def warn_of_aliases(kernel: KernelCore, frames: Frames, cached: bool, what: str)
                 f"{what} is {_word(cached)}, but {vma} maps {len(met)} of its pages {_word(vma.cached)}, "
                 f"the first at {int(met[0]) << PAGE_SHIFT:#x}"
             )
-
-
-def aliases(kernel: KernelCore) -> list[str]:
-    """A line for every two mappings of programs that see a page in both ways now."""
-    mappings = _mappings(kernel)
-    lines = []
-    for cached in (vma for vma in mappings if vma.cached):
-        for uncached in (vma for vma in mappings if not vma.cached):
-            met = np.setdiff1d(np.intersect1d(cached.frames, uncached.frames), [ABSENT])
-            if len(met):
-                lines.append(f"{len(met)} pages are cached in {cached} and uncached in {uncached}")
-    return lines
 
 
 def _mappings(kernel: KernelCore) -> list[Vma]:

@@ -56,7 +56,7 @@ class IonBuffer:
         self.kmap_cnt = 0
         self.vaddr: KernelMapping | None = None
         self.dirty: NDArray[np.bool_] | None = None
-        self.vmas: list[Vma] = []
+        self.vmas: dict[Vma, None] = {}
         self.lock = Mutex(device.kernel.sched, f"buffer->lock of ion buffer {number}")
 
     @property
@@ -99,7 +99,7 @@ class IonBuffer:
         if self.kref:
             return
         with self.device.buffer_lock:
-            self.device.buffers.remove(self)
+            self.device.remove_buffer(self)
         if self.heap.deferred:
             self.heap.free_list.add(self)
         else:
@@ -200,7 +200,7 @@ def ion_buffer_create(device: IonDevice, heap: IonHeap, length: int, align: int,
     table = buffer.sg_table
     table.dma_address, table.dma_length = table.starts.copy(), table.lengths.copy()
     with device.buffer_lock:
-        device.buffers.append(buffer)
+        device.add_buffer(buffer)
     return buffer
 
 

@@ -53,11 +53,24 @@ class IonDevice:
         self.alive = True
         self.heaps: list[IonHeap] = []
         self.clients: list[IonClient] = []
-        self.buffers: list[IonBuffer] = []
         self.lock = Mutex(kernel.sched, "ion_device->lock")
         self.buffer_lock = Mutex(kernel.sched, "ion_device->buffer_lock")
+        self._buffers: dict[IonBuffer, None] = {}
         self._buffer_count = 0
         self._views: set[str] = set()
+
+    @property
+    def buffers(self) -> list[IonBuffer]:
+        """Oldest first."""
+        return list(self._buffers)
+
+    def add_buffer(self, buffer: IonBuffer) -> None:
+        """With buffer_lock held."""
+        self._buffers[buffer] = None
+
+    def remove_buffer(self, buffer: IonBuffer) -> None:
+        """With buffer_lock held. KeyError for one that is not there."""
+        del self._buffers[buffer]
 
     def number_of_next_buffer(self) -> int:
         """What to call a new buffer; no two have one number."""

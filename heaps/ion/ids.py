@@ -25,7 +25,8 @@ class HandleIds:
         self._freed: list[int] = []
         self._next = 1
         self._generations: dict[int, int] = {}
-        self._known: dict[tuple[Task, int], tuple[int, str]] = {}
+        self._known: dict[tuple[int, int], tuple[int, str]] = {}
+        """(generation, buffer) by the pid that was told and the number."""
 
     def find(self, number: int) -> IonHandle | None:
         """The handle that `number` names now."""
@@ -51,11 +52,11 @@ class HandleIds:
 
     def told(self, task: Task, handle: IonHandle) -> None:
         """`task` has been given the number, by ALLOC or IMPORT."""
-        self._known[task, handle.id] = handle.generation, str(handle.buffer)
+        self._known[task.pid, handle.id] = handle.generation, str(handle.buffer)
 
     def stale(self, task: Task, handle: IonHandle) -> str | None:
         """What `task` takes the number for that now names `handle`; None if it is right or was not told."""
         generation, buffer = self._known.setdefault(
-            (task, handle.id), (handle.generation, str(handle.buffer))
+            (task.pid, handle.id), (handle.generation, str(handle.buffer))
         )
         return buffer if generation != handle.generation else None

@@ -86,14 +86,13 @@ def _open(vma: Vma) -> None:
     except KernelError:
         return
     with buffer.lock:
-        buffer.vmas.append(vma)
+        buffer.vmas[vma] = None
 
 
 def _close(vma: Vma) -> None:
     buffer = _of(vma)
     with buffer.lock:
-        if vma in buffer.vmas:
-            buffer.vmas.remove(vma)
+        buffer.vmas.pop(vma, None)
 
 
 def _of(vma: Vma) -> IonBuffer:

@@ -56,7 +56,7 @@ class NegotiatedBuffer:
         self.attached: list[DmaBufAttachment] = []
         self.mappings: list[DeviceMapping] = []
         self.pins: Counter[DmaBufAttachment] = Counter()
-        self.vmas: list[Vma] = []
+        self.vmas: dict[Vma, None] = {}
         self.mover: Thread | None = None
         self.timeout: int | None = MOVE_TIMEOUT
         self._sources = sources
@@ -139,8 +139,8 @@ class NegotiatedBuffer:
             raise KernelError(EINVAL, f"{dmabuf}: {vma} is private")
         vma.flags |= PFN_FLAGS
         vma.private = self
-        vma.ops = VmOperations(_fault, self.vmas.append, self.vmas.remove)
-        self.vmas.append(vma)
+        vma.ops = VmOperations(_fault, self._open, self._close)
+        self._open(vma)
 
     def vmap(self, dmabuf: DmaBuf) -> KernelMapping:
         """The memory does not move until vunmap. -ENOMEM; -EINTR and -EBUSY as `sleep_while_moving`."""
@@ -176,6 +176,12 @@ class NegotiatedBuffer:
         if self.backing is None:
             self.backing = Backing(self.allocate([attachment.device for attachment in self.attached]))
         return self.backing
+
+    def _open(self, vma: Vma) -> None:
+        self.vmas[vma] = None
+
+    def _close(self, vma: Vma) -> None:
+        del self.vmas[vma]
 
     def _current(self) -> list[DeviceMapping]:
         """The mappings of the memory that the buffer has now."""

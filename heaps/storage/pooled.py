@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from heaps.blocks import Parts, allocate_blocks, give_blocks, table_of
+from heaps.storage.blocks import Parts, allocate_blocks, give_blocks, table_of
 from heaps.storage.memory import HeapMemory, MemorySource
+from heaps.storage.page_pool import IonPagePools, IsHighmem, no_highmem
 from heaps.storage.room import no_pages
 from heaps.storage.system import NO_FRAMES, BuddyBlocks
 from heaps.storage.zeroing import zero_for_device
-from heaps.system.pool import IonPagePools, IsHighmem, no_highmem
 from soc.address import PAGE_SHIFT, human_size
 from soc.kernel.errors import KernelError
 from soc.kernel.mm.page_alloc import GFP_HIGHUSER, HIGH_ORDER, Gfp, alloc_pages, alloc_single_pages

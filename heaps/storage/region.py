@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from heaps.genpool import GenPool
 from heaps.storage.memory import HeapMemory, MemorySource
 from heaps.storage.room import no_room
 from heaps.storage.zeroing import zero_for_device
 from soc.address import PAGE_MASK, PAGE_SHIFT, PhysAddr, human_size
 from soc.kernel.errors import KernelError
 from soc.kernel.faults import FaultSite
+from soc.kernel.mm.genalloc import GenPool
 from soc.kernel.scatterlist import SgTable
 
 if TYPE_CHECKING:

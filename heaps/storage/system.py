@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from heaps.blocks import allocate_blocks, give_blocks
+from heaps.storage.blocks import allocate_blocks, give_blocks
 from heaps.storage.memory import HeapMemory, MemorySource
 from heaps.storage.room import no_pages
 from heaps.storage.zeroing import zero_fresh

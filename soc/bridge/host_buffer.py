@@ -78,7 +78,7 @@ class HostBuffer:
             region.free(base)
             raise BridgeError(f"the host cannot map the memfd over DRAM: {error.strerror}") from error
         self._owner = kernel.memory.owners.own(self.span.frames, EXP_NAME, f"memory at {base:#x}")
-        self._mappings: dict[SgTable, tuple[Device, DmaDirection]] = {}
+        self._mappings: dict[SgTable, Device] = {}
 
     def export(self) -> DmaBuf:
         """The dma-buf, whose one reference is the exporter's. If it cannot be made the memory is let go."""
@@ -112,7 +112,7 @@ class HostBuffer:
     def _map(self, attachment: DmaBufAttachment, direction: DmaDirection) -> SgTable:
         sgt = SgTable.of_pages(self.span.frames)
         dma_map_sgtable(attachment.device, sgt, direction, what=str(attachment.dmabuf))
-        self._mappings[sgt] = attachment.device, direction
+        self._mappings[sgt] = attachment.device
         return sgt
 
     def _unmap(self, attachment: DmaBufAttachment, sgt: SgTable, direction: DmaDirection) -> None:
@@ -120,12 +120,12 @@ class HostBuffer:
         dma_unmap_sgtable(attachment.device, sgt, direction)
 
     def _begin_cpu_access(self, dmabuf: DmaBuf, direction: DmaDirection) -> None:
-        for sgt, (device, mapped) in self._mappings.items():
-            dma_sync_sgtable_for_cpu(device, sgt, mapped)
+        for sgt, device in self._mappings.items():
+            dma_sync_sgtable_for_cpu(device, sgt, direction)
 
     def _end_cpu_access(self, dmabuf: DmaBuf, direction: DmaDirection) -> None:
-        for sgt, (device, mapped) in self._mappings.items():
-            dma_sync_sgtable_for_device(device, sgt, mapped)
+        for sgt, device in self._mappings.items():
+            dma_sync_sgtable_for_device(device, sgt, direction)
 
     def _mmap(self, dmabuf: DmaBuf, vma: Vma) -> None:
         vma.cached = False

@@ -1,6 +1,6 @@
 """Where in DRAM memory from outside gets its place: physical addresses that are nobody's.
 
-`heaps.genpool.GenPool` over a reserved region is one; a CMA area is made one here.
+`soc.kernel.mm.genalloc.GenPool` over a reserved region is one; a CMA area is made one here.
 """
 
 from __future__ import annotations

@@ -58,11 +58,13 @@ class SharedBuffers:
         self._udmabuf = udmabuf
         self._pages_only = pages_only
         self._out: dict[DmaBuf, Shared] = {}
+        self._by_identity: dict[Identity, dict[DmaBuf, None]] = {}
 
     def acquire(self, dmabuf: DmaBuf) -> Shared:
         """One more hand-over of `dmabuf`. BridgeError and KernelError if it cannot be mapped outside."""
         if dmabuf not in self._out:
-            self._out[dmabuf] = self._make(dmabuf)
+            made = self._out[dmabuf] = self._make(dmabuf)
+            self._by_identity.setdefault(made.identity, {})[dmabuf] = None
         shared = self._out[dmabuf]
         shared.users += 1
         return shared
@@ -73,17 +75,23 @@ class SharedBuffers:
         if shared.users:
             return
         del self._out[shared.dmabuf]
+        same = self._by_identity[shared.identity]
+        del same[shared.dmabuf]
+        if not same:
+            del self._by_identity[shared.identity]
         if self._kernel.cache is not None:
             self._kernel.cache.recache(shared.frames)
         if shared.way is Way.DMA_BUF:
             os.close(shared.fds[0])
 
     def find(self, fds: Sequence[int], runs: Sequence[Run]) -> DmaBuf | None:
-        """The buffer that is out as these runs. BridgeError for other pages of this machine's DRAM."""
+        """The buffer that is out as these runs, the first of several.
+
+        BridgeError for other pages of this machine's DRAM.
+        """
         identity = identify(fds, runs)
-        for shared in self._out.values():
-            if shared.identity == identity:
-                return shared.dmabuf
+        if identity in self._by_identity:
+            return next(iter(self._by_identity[identity]))
         banks = {_file(bank.fd) for bank in self._kernel.machine.dram.banks}
         if any(run[:2] in banks for run in identity):
             raise BridgeError("these pages are the machine's own DRAM, but no buffer that it handed out")

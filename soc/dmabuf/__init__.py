@@ -15,7 +15,8 @@ drivers/base/dma-buf.c.
 
 Where Linux is silent or flawed, this is what the model does:
 - a NULL argument is warned about in the log of the kernel that the other
-  argument belongs to; when there is none, -EINVAL is raised for void calls too;
+  argument belongs to; when there is none, no log is known: -EINVAL is raised
+  without a warning, for void calls too;
 - an exporter that returns NULL from map_dma_buf gives -ENOMEM in every
   generation; 2011 hands the NULL to the importer;
 - the framework of 2011 checks neither mappings nor attachments when one of them

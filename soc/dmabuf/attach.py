@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 def dma_buf_attach(dmabuf: DmaBuf | None, device: Device | None) -> DmaBufAttachment:
     """Declare that `device` will use the buffer, at one place for as long as it is mapped.
 
-    -EINVAL with a WARN for NULL, -ENOMEM, else the errno of the exporter's attach, or of pin and map.
+    -EINVAL for NULL, with a WARN if one of the two is there; -ENOMEM; else the errno of the
+    exporter's attach, or of pin and map.
     """
     return dma_buf_dynamic_attach(dmabuf, device, None, None)
 
@@ -64,7 +65,7 @@ def dma_buf_dynamic_attach(
 
 
 def dma_buf_detach(dmabuf: DmaBuf | None, attachment: DmaBufAttachment | None) -> None:
-    """End the attachment. WARN, and nothing else, for NULL or another buffer's attachment.
+    """End the attachment. WARN alone for one NULL or another buffer's attachment; -EINVAL for two.
 
     A mapping that was kept goes with it. Others must be gone: any that is left is warned about
     and stays mapped.

@@ -3,6 +3,8 @@
 Source: include/linux/dma-buf.h. Beyond the kernel's structures a dma_buf knows
 its active mappings, so that the core can say what was still in use when
 something is taken away too early.
+
+Not modelled: peer-to-peer (allow_peer2peer).
 """
 
 from __future__ import annotations
@@ -70,7 +72,6 @@ class DmaBufAttachOps:
     """
 
     move_notify: Callable[[DmaBufAttachment], None] | None
-    allow_peer2peer: bool = False
 
 
 @dataclass(eq=False)
@@ -142,11 +143,6 @@ class DmaBufAttachment:
     priv: object = None
     sgt: SgTable | None = None
     direction: DmaDirection = DmaDirection.NONE
-
-    @property
-    def peer2peer(self) -> bool:
-        """Whether the importer takes memory of another device (dma_buf_attach_ops.allow_peer2peer)."""
-        return self.importer_ops is not None and self.importer_ops.allow_peer2peer
 
     @property
     def dynamic(self) -> bool:

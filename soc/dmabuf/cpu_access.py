@@ -36,7 +36,10 @@ def dma_buf_begin_cpu_access(dmabuf: DmaBuf | None, direction: DmaDirection) -> 
 
 
 def dma_buf_end_cpu_access(dmabuf: DmaBuf | None, direction: DmaDirection) -> None:
-    """The CPU is done; `direction` as in the begin. -EINVAL for NULL, an exporter's errno as it is."""
+    """The CPU is done; `direction` as in the begin.
+
+    -EINVAL for NULL; the exporter's errno as it is, and then the access has not ended; 2011: -ENODEV.
+    """
     if dmabuf is None:
         invalid(None, "dma_buf_end_cpu_access", "no dma-buf")
     _check(dmabuf, "dma_buf_end_cpu_access")

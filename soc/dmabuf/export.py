@@ -18,6 +18,7 @@ from soc.dmabuf.poll import DmaBufPolls
 from soc.dmabuf.resv import DmaResv, dma_resv_fini
 from soc.dmabuf.rules import check_alive, check_own, invalid
 from soc.dmabuf.sanitizer.strays import StrayWatch
+from soc.dmabuf.sysfs_stats import check_stats, dma_buf_stats_setup, dma_buf_stats_teardown
 from soc.kernel.errors import KernelBug, KernelError
 from soc.kernel.fs.file import File, Holder
 from soc.kernel.generation import Generation
@@ -25,8 +26,6 @@ from soc.kernel.generation import Generation
 if TYPE_CHECKING:
     from soc.kernel.core import KernelCore
     from soc.kernel.task import Task
-
-FD_IS_PUBLIC = "dma_buf_fd: other threads may close the fd from here on"
 
 
 def dma_buf_export(
@@ -43,7 +42,8 @@ def dma_buf_export(
 
     -EINVAL with a WARN when `priv`, `ops` or a mandatory operation is missing, or pin and unpin
     are not a pair, or come with cache_sgt_mapping; -ENOENT when the exporting module is
-    being unloaded; -ENOMEM. `resv` is the exporter's, if it has one.
+    being unloaded; -EINVAL for no `exp_name` where sysfs has statistics; -ENOMEM. `resv` is
+    the exporter's, if it has one.
     """
     if priv is None or ops is None or not (ops.map_dma_buf and ops.unmap_dma_buf and ops.release):
         invalid(kernel.log, "dma_buf_export", "priv, map_dma_buf, unmap_dma_buf and release are mandatory")
@@ -56,10 +56,12 @@ def dma_buf_export(
         raise KernelError(errno.ENOENT, f"dma_buf_export: module {exp_name} is going away")
     kernel.faults.kmalloc("dma_buf")
     kernel.faults.kmalloc("file")
+    check_stats(kernel, exp_name)
     holder, own = Holder("kernel", exp_name), resv is None
     dmabuf = DmaBuf(kernel, priv, ops, size, holder, resv or DmaResv(kernel, exp_name), own)
     fops = dma_buf_fops(kernel.generation, _release)
     dmabuf.file = kernel.files.open(fops, dmabuf, exp_name, dmabuf.exporter, flags)
+    dma_buf_stats_setup(dmabuf)
     return dmabuf
 
 
@@ -68,6 +70,7 @@ def dma_buf_fd(task: Task, dmabuf: DmaBuf | None, flags: int = 0, holder: Holder
 
     `flags` may have O_CLOEXEC. `holder` defaults to the exporter; one of user space's is a WARN. -EINVAL
     for NULL; -EMFILE when the table is full, and the caller still owns its reference.
+    Another thread of the task may have closed the fd when this returns.
     """
     if dmabuf is None:
         raise KernelError(errno.EINVAL, "dma_buf_fd: no dma-buf")
@@ -76,7 +79,6 @@ def dma_buf_fd(task: Task, dmabuf: DmaBuf | None, flags: int = 0, holder: Holder
     check_own(dmabuf, holder, "dma_buf_fd")
     fd = task.files.get_unused_fd(bool(flags & os.O_CLOEXEC))
     task.files.fd_install(fd, dmabuf.file, holder)
-    dmabuf.kernel.sched.preempt(FD_IS_PUBLIC)
     return fd
 
 
@@ -99,7 +101,10 @@ def get_dma_buf(dmabuf: DmaBuf, holder: Holder) -> None:
 
 
 def dma_buf_put(dmabuf: DmaBuf | None, holder: Holder) -> None:
-    """Give the reference of `holder` back; the last one releases the buffer. WARN for one of user space's."""
+    """Give the reference of `holder` back; the last one releases the buffer.
+
+    -EINVAL for NULL; WARN for a reference of user space's.
+    """
     if dmabuf is None:
         raise KernelError(errno.EINVAL, f"dma_buf_put: no dma-buf, put by {holder}")
     check_alive(dmabuf, "dma_buf_put")
@@ -123,6 +128,7 @@ def _release(file: File) -> None:
     for mapping in dmabuf.mappings:
         log.warn(f"dma_buf_release: {dmabuf} is still mapped by {mapping}")
     dmabuf.kernel.subsystem(StrayWatch).released(dmabuf)
+    dma_buf_stats_teardown(dmabuf)
     assert dmabuf.ops.release is not None  # dma_buf_export refuses such operations
     dmabuf.ops.release(dmabuf)
     if dmabuf.owns_resv:

@@ -9,7 +9,7 @@
 
 Source: drivers/dma-buf/dma-buf.c.
 
-Not modelled: the page links that CONFIG_DMABUF_DEBUG scrambles.
+Not modelled: peer-to-peer, the page links that CONFIG_DMABUF_DEBUG scrambles.
 """
 
 from __future__ import annotations
@@ -32,16 +32,21 @@ if TYPE_CHECKING:
 
 
 class DmaBufConfig:
-    """How the kernel is built. `move_notify` is CONFIG_DMABUF_MOVE_NOTIFY, off by default."""
+    """How the kernel is built: set before the first export, all off by default.
+
+    move_notify  CONFIG_DMABUF_MOVE_NOTIFY
+    sysfs_stats  CONFIG_DMABUF_SYSFS_STATS, in 6.12 and 6.15 (soc/dmabuf/sysfs_stats.py)
+    """
 
     def __init__(self, kernel: KernelCore) -> None:
         self.move_notify = False
+        self.sysfs_stats = False
 
 
 def dma_buf_map_attachment(attachment: DmaBufAttachment | None, direction: DmaDirection) -> SgTable:
     """The buffer's table, its DMA side filled for the attachment's device; with the resv held since 6.2.
 
-    -EINVAL with a WARN for NULL, the exporter's errno, -ENOMEM when it returns NULL, -EBUSY when a
+    -EINVAL for NULL, the exporter's errno, -ENOMEM when it returns NULL, -EBUSY when a
     mapping is kept for another direction; a static importer waits until the memory has arrived
     (KERNEL fences), which a signal ends with -ERESTARTSYS.
     """
@@ -83,8 +88,8 @@ def dma_buf_unmap_attachment(
 ) -> None:
     """The device's DMA is over: give the table back; with the resv held since 6.2.
 
-    WARN for NULL, a table that is not mapped, or another direction than it was mapped for.
-    Nothing happens to a mapping that is kept.
+    -EINVAL for no attachment; WARN for no table, one that is not mapped, or another direction
+    than it was mapped for. Nothing happens to a mapping that is kept.
     """
     if attachment is None:
         invalid(None, "dma_buf_unmap_attachment", "no attachment")

@@ -18,7 +18,7 @@ from soc.kernel.mm.vmap import KernelMapping
 def dma_buf_vmap(dmabuf: DmaBuf | None) -> KernelMapping:
     """All of the buffer for kernel code; with the resv held since 6.2. Counted: a second call gives the same.
 
-    -EINVAL with a WARN for NULL, -EINVAL where the exporter has no vmap, its errno.
+    -EINVAL for NULL or where the exporter has no vmap, its errno.
     """
     if dmabuf is None:
         invalid(None, "dma_buf_vmap", "no dma-buf")
@@ -33,7 +33,7 @@ def dma_buf_vmap(dmabuf: DmaBuf | None) -> KernelMapping:
 
 
 def dma_buf_vunmap(dmabuf: DmaBuf | None, mapping: KernelMapping) -> None:
-    """Give back what vmap gave; the last one ends it. WARN for NULL; BUG for a mapping that is none of it."""
+    """Give back what vmap gave; the last one ends it. -EINVAL for NULL; BUG for another mapping."""
     if dmabuf is None:
         invalid(None, "dma_buf_vunmap", "no dma-buf")
     check_alive(dmabuf, "dma_buf_vunmap")

@@ -50,8 +50,8 @@ class DrmDevice:
         self.driver = driver
         self.name = name
         self.kref = 1
-        self.objects: list[DrmGemObject] = []
         self.object_name_lock = Mutex(self.kernel.sched, f"dev->object_name_lock of {name}")
+        self._objects: dict[DrmGemObject, None] = {}
         self._object_count = 0
         self._client_count = 0
 
@@ -59,6 +59,19 @@ class DrmDevice:
     def node(self) -> str:
         """Its path in /dev."""
         return f"/dev/dri/{self.name}"
+
+    @property
+    def objects(self) -> list[DrmGemObject]:
+        """The GEM objects that somebody has, oldest first."""
+        return list(self._objects)
+
+    def add_object(self, obj: DrmGemObject) -> None:
+        """A GEM object is born."""
+        self._objects[obj] = None
+
+    def remove_object(self, obj: DrmGemObject) -> None:
+        """It is gone. KeyError for one that is not there."""
+        del self._objects[obj]
 
     def number_of_next_object(self) -> int:
         """What to call a new object; no two have one number."""

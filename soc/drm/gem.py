@@ -65,7 +65,7 @@ class DrmGemObject:
         self.import_attach: DmaBufAttachment | None = None
         self.sgt: SgTable | None = None
         self.resv = DmaResv(dev.kernel, str(self))
-        dev.objects.append(self)
+        dev.add_object(self)
 
     @property
     def refcount(self) -> int:
@@ -114,7 +114,7 @@ def drm_gem_object_put(obj: DrmGemObject, holder: str) -> None:
     if not obj.refcount:
         if obj.dma_buf is not None:
             obj.dev.kernel.log.warn(f"drm_gem_object_release: {obj} still refers to {obj.dma_buf}")
-        obj.dev.objects.remove(obj)
+        obj.dev.remove_object(obj)
         obj.funcs.free(obj)
 
 

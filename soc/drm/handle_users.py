@@ -11,12 +11,15 @@ Of one caller that was told a number for two buffers, the later is believed to b
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from soc.kernel.log import KernelLog
+
+REMEMBERED = 2
+"""Meanings of one number that are kept for one caller: what it names now, and what it named before."""
 
 
 @dataclass(eq=False)
@@ -34,7 +37,8 @@ class HandleUsers:
         self._name = name
         self._log = log
         self._now: dict[int, Meaning] = {}
-        self._told: defaultdict[tuple[str, int], list[Meaning]] = defaultdict(list)
+        self._told: defaultdict[tuple[str, int], Counter[Meaning]] = defaultdict(Counter)
+        """How often a caller was told each meaning of a number and has not closed it since, latest last."""
 
     def born(self, number: int, what: str) -> None:
         """`number` names something new."""
@@ -42,7 +46,10 @@ class HandleUsers:
 
     def told(self, user: str, number: int) -> None:
         """A call of `user` is answered with `number`."""
-        self._told[user, number].append(self._now[number])
+        told = self._told[user, number]
+        told[self._now[number]] += 1
+        if len(told) > REMEMBERED:
+            del told[next(iter(told))]
 
     def uses(self, user: str, number: int, call: str) -> None:
         """WARN if `user` was given `number` for what is gone, and another has it by now."""
@@ -54,7 +61,7 @@ class HandleUsers:
         """GEM_CLOSE. WARN if `user` was given `number` for something that is closed already."""
         meant, now = self._meant(user, number), self._now.pop(number, None)
         if meant is not None:
-            self._told[user, number].pop()
+            self._forget(user, number, meant)
         if meant is not None and meant is not now:
             if now is None:
                 ended = f"it was {meant.what}, closed by {meant.closed_by}"
@@ -66,8 +73,16 @@ class HandleUsers:
             now.closed_by = user
 
     def _meant(self, user: str, number: int) -> Meaning | None:
-        told = self._told.get((user, number))
-        return told[-1] if told else None
+        return next(reversed(self._told.get((user, number), {})), None)
+
+    def _forget(self, user: str, number: int, meant: Meaning) -> None:
+        """What `user` was told once is done with."""
+        told = self._told[user, number]
+        told[meant] -= 1
+        if not told[meant]:
+            del told[meant]
+        if not told:
+            del self._told[user, number]
 
     def _mixed_up(self, number: int, meant: Meaning, now: Meaning) -> str:
         owners = sorted(user for (user, other), told in self._told.items() if other == number and now in told)

@@ -41,6 +41,7 @@ class PrimeTable:
         self._kernel = kernel
         self._name = name
         self._by_handle: dict[int, DmaBuf] = {}
+        self._handles: dict[DmaBuf, dict[int, None]] = {}
 
     def __len__(self) -> int:
         return len(self._by_handle)
@@ -50,18 +51,24 @@ class PrimeTable:
         self._kernel.faults.kmalloc("drm_prime_member")
         get_dma_buf(dmabuf, self._holder(handle))
         self._by_handle[handle] = dmabuf
+        self._handles.setdefault(dmabuf, {})[handle] = None
 
     def by_handle(self, handle: int) -> DmaBuf | None:
         return self._by_handle.get(handle)
 
     def handle_of(self, dmabuf: DmaBuf) -> int | None:
-        return next((handle for handle, known in self._by_handle.items() if known is dmabuf), None)
+        """The first one it was entered with, of those that are left."""
+        return next(iter(self._handles.get(dmabuf, ())), None)
 
     def remove(self, handle: int) -> None:
         """The handle is being closed."""
         with self.lock:
             dmabuf = self._by_handle.pop(handle, None)
             if dmabuf is not None:
+                handles = self._handles[dmabuf]
+                del handles[handle]
+                if not handles:
+                    del self._handles[dmabuf]
                 dma_buf_put(dmabuf, self._holder(handle))
 
     def _holder(self, handle: int) -> Holder:

@@ -15,17 +15,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from ctypes import LittleEndianStructure, addressof, memmove, sizeof
 from dataclasses import dataclass
-from errno import EINTR, EINVAL, ENOTTY, ESPIPE
+from errno import EINVAL, ENOTTY, ESPIPE
 from mmap import MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE
 
-from soc.kernel.errors import ERESTARTSYS, KernelError
+from soc.kernel.errors import KernelError
 from soc.kernel.fs import memfd
 from soc.kernel.fs.fcntl import do_fcntl
-from soc.kernel.fs.file import File, Holder
 from soc.kernel.fs.new_fd import new_fd
 from soc.kernel.fs.poll import ALWAYS_READY, EPOLLNVAL, UNASKED, PollTable, PollWait
 from soc.kernel.net.calls import SocketCalls
+from soc.kernel.syscall import user_error
 
+Argument = int | LittleEndianStructure | bytearray | bytes | None
+"""What an ioctl is given: a number or address, a structure, raw bytes, or NULL."""
 READ_WRITE = PROT_READ | PROT_WRITE
 
 
@@ -60,7 +62,7 @@ class Process(SocketCalls):
         with self._running():
             return self.files.dup(fd)
 
-    def ioctl(self, fd: int, cmd: int, arg: int | LittleEndianStructure | bytearray | None = 0) -> int:
+    def ioctl(self, fd: int, cmd: int, arg: Argument = 0) -> int:
         """-EBADF, -ENOTTY, the file's errno. `arg` None is a NULL pointer."""
         cmd &= 0xFFFF_FFFF
         with self._using(fd, "ioctl") as file:
@@ -91,7 +93,7 @@ class Process(SocketCalls):
     def ftruncate(self, fd: int, size: int) -> None:
         """-EBADF; -EINVAL for a file whose size is fixed."""
         with self._using(fd, "ftruncate") as file:
-            if file.ops.truncate is None or size < 0:
+            if file.ops.truncate is None or not 0 <= size < 1 << 63:
                 raise KernelError(EINVAL, f"{file} cannot be truncated to {size} bytes")
             file.ops.truncate(file, size)
 
@@ -123,18 +125,19 @@ class Process(SocketCalls):
             return common + (file.ops.fdinfo(file) if file.ops.fdinfo else "")
 
     def poll(self, fds: Sequence[tuple[int, int]], timeout: int | None = None) -> list[int]:
-        """The events of each (fd, wanted events); waits until one has some, for at most `timeout` ns.
+        """The events of each (fd, wanted events); waits until one has some, for at most `timeout` ns,
+        for as long as it takes without one or for a negative one.
 
-        EPOLLNVAL for an fd that is not open. -EINTR when a signal ends the wait.
+        EPOLLNVAL for an fd that is not open; a negative one is passed over. -EINTR for a signal.
         """
         with self._running():
             names = ", ".join(str(fd) for fd, _ in fds)
-            deadline = None if timeout is None else self.kernel.clock.now + timeout
+            deadline = None if timeout is None or timeout < 0 else self.kernel.clock.now + timeout
             while True:
                 tables = [PollTable(wanted) for _, wanted in fds]
                 found = [self._events(fd, table) for (fd, _), table in zip(fds, tables, strict=True)]
                 left = None if deadline is None else deadline - self.kernel.clock.now
-                if any(found) or left == 0:
+                if any(found) or (left is not None and left <= 0):
                     return found
                 on = PollWait(f"poll of fd {names}", tables)
                 try:
@@ -199,46 +202,26 @@ class Process(SocketCalls):
     # --- inside -----------------------------------------------------------------
 
     @contextmanager
-    def _running(self) -> Iterator[None]:
-        with self.kernel.sched.running(self):
-            yield
-
-    @contextmanager
-    def _using(self, fd: int, call: str) -> Iterator[File]:
-        """The file of `fd`, kept for the length of a call; -ERESTARTSYS becomes what user space sees."""
-        with self._running():
-            file = self.files.file(fd)
-            with file.kept(Holder("kernel", f"{call} of {self}")):
-                try:
-                    yield file
-                except KernelError as error:
-                    raise user_error(error) from error
-
-    @contextmanager
-    def _placed(self, arg: LittleEndianStructure | bytearray) -> Iterator[int]:
-        """`arg` in the program's memory; what stands there at the end is copied back, also on failure."""
+    def _placed(self, arg: LittleEndianStructure | bytearray | bytes) -> Iterator[int]:
+        """`arg` in the program's memory; what stands there at the end is copied back, also on failure,
+        but to bytes, which cannot change."""
         size = sizeof(arg) if isinstance(arg, LittleEndianStructure) else len(arg)
-        address = self.mm.scratch(bytes(arg))
-        try:
-            yield address
-        finally:
-            data = self.mm.take_scratch(address, size)
-            if isinstance(arg, LittleEndianStructure):
-                memmove(addressof(arg), data, size)
-            else:
-                arg[:] = data
+        with self.mm.scratch(bytes(arg)) as vma:
+            try:
+                yield vma.start
+            finally:
+                data = bytes(vma.anonymous or b"")[:size]
+                if isinstance(arg, LittleEndianStructure):
+                    memmove(addressof(arg), data, size)
+                elif isinstance(arg, bytearray):
+                    arg[:] = data
 
     def _events(self, fd: int, table: PollTable) -> int:
+        if fd < 0:
+            return 0
         try:
             file = self.files.file(fd)
         except KernelError:
             return EPOLLNVAL
         events = file.ops.poll(file, table) if file.ops.poll else ALWAYS_READY
         return events & (table.requested | UNASKED)
-
-
-def user_error(error: KernelError) -> KernelError:
-    """The error as user space sees it: a call that a signal interrupted is -EINTR (no restart)."""
-    if error.errno != ERESTARTSYS:
-        return error
-    return KernelError(EINTR, error.why)

@@ -5,9 +5,10 @@ Not modelled: credentials, threads, priorities, signals other than that there is
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from soc.kernel.fs.fdtable import RLIMIT_NOFILE, FdTable
+from soc.kernel.fs.fdtable import FD_IS_PUBLIC, RLIMIT_NOFILE, FdTable
 from soc.kernel.mm.user import AddressSpace
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ class Task:
         self.kernel = kernel
         self.pid = pid
         self.comm = comm
-        self.files = FdTable(kernel.log, str(self), limit, kernel.faults)
+        published = partial(kernel.sched.preempt, FD_IS_PUBLIC)
+        self.files = FdTable(kernel.log, str(self), limit, kernel.faults, published)
         self.mm = AddressSpace(kernel, str(self))
         self.exited = False
         self.signal_pending = False

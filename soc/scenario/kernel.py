@@ -12,7 +12,9 @@ from devices.lcdif.driver import LcdifDriver
 from heaps import catalogue
 from soc.address import Iova
 from soc.dmabuf.buffer import DmaBuf
-from soc.dmabuf.sanitizer.final import held_at_end
+from soc.dmabuf.fence import FenceWatchdog
+from soc.dmabuf.sanitizer.final import final_report
+from soc.dmabuf.sanitizer.strays import StrayWatch
 from soc.errors import BadInput
 from soc.kernel.device import Driver
 from soc.kernel.errors import KernelError
@@ -53,6 +55,8 @@ class KernelSession:
         kernel, scenario = self._kernel, self._rig.scenario
         kernel.boot()
         self._watch_stale_translations()
+        kernel.subsystem(StrayWatch).start()
+        watchdog = FenceWatchdog(kernel)
         heap = open_heap(kernel, self._rig.machine.tree.reserved, self._software)
         task = kernel.process("camera-app")
         app = CameraToDisplay(
@@ -68,10 +72,12 @@ class KernelSession:
             outcome.mishaps.append(f"the pipeline could not run: {error}")
         app.close()
         task.exit()
+        watchdog.stop()
         outcome.stale_uses = [use.describe() for use in self._stale.uses]
         outcome.mishaps += [f"use after unmap: {use}" for use in outcome.stale_uses]
-        outcome.leaked = held_at_end(kernel) + kernel.fd_audit.remarks
-        kernel.memory.owners.audit()
+        report = final_report(kernel)
+        # What it tells of the way was warned about when it was found: it is told once.
+        outcome.leaked = [line for line in report if line not in kernel.log.warnings]
         kernel.shutdown()
         outcome.warnings = kernel.log.warnings
         outcome.setbacks = [

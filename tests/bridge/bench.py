@@ -13,7 +13,6 @@ from signal import SIGKILL
 
 import numpy as np
 
-from heaps.genpool import GenPool
 from soc.address import PAGE_SHIFT, PAGE_SIZE, PhysAddr
 from soc.bridge.region import Region
 from soc.bridge.server import BufferServer
@@ -21,6 +20,7 @@ from soc.bridge.udmabuf import HostUdmabuf
 from soc.dmabuf import DmaBuf, DmaBufAttachment, DmaBufOps, dma_buf_export
 from soc.kernel.dma import dma_map_sgtable, dma_unmap_sgtable
 from soc.kernel.kernel import Kernel
+from soc.kernel.mm.genalloc import GenPool
 from soc.kernel.mm.vma import Vma
 from soc.kernel.mm.vmap import KernelMapping
 from soc.kernel.scatterlist import DmaDirection, SgTable

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from soc.bridge.protocol import BridgeError
+from soc.bridge.shared import SharedBuffers
+from soc.bridge.udmabuf import HostUdmabuf
 from soc.memory.span import Bytes
 from tests.bridge.bench import Board, Paged
 
@@ -81,3 +86,18 @@ def test_two_buffers_on_the_same_pages_are_cached_again_with_the_last(board: Boa
     cpu_writes(board, frame, 7)
     device_reads(board, frame)
     assert len(board.kernel.cache.incidents) == 1
+
+
+def test_of_two_buffers_on_the_same_pages_the_one_that_is_out_longer_is_found(
+    board: Board, frame: Paged
+) -> None:
+    twin = Paged(board.kernel, frame.frames)
+    buffers = SharedBuffers(board.kernel, HostUdmabuf(Path("/nowhere")), pages_only=False)
+    first, second = buffers.acquire(frame.dmabuf), buffers.acquire(twin.dmabuf)
+    found = [buffers.find(first.fds, first.runs)]
+    buffers.release(first)
+    found.append(buffers.find(first.fds, first.runs))
+    buffers.release(second)
+    assert found == [frame.dmabuf, twin.dmabuf]
+    with pytest.raises(BridgeError, match="no buffer that it handed out"):
+        buffers.find(second.fds, second.runs)

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 from soc.address import PAGE_SIZE, PhysAddr
+from soc.bridge import host_buffer
 from soc.bridge.host_buffer import HostBuffer
 from soc.bridge.region import CmaRegion
 from soc.dmabuf import (
     DmaBuf,
     dma_buf_attach,
+    dma_buf_begin_cpu_access,
     dma_buf_detach,
+    dma_buf_end_cpu_access,
     dma_buf_fd,
     dma_buf_map_attachment_unlocked,
     dma_buf_put,
@@ -86,6 +89,23 @@ def test_it_is_imported_like_any_other_dma_buf(board: Board) -> None:
     mapping = dma_buf_vmap_unlocked(dmabuf)
     assert bytes(mapping.read(0, 8)) == b"frame\x05\x06\x07"
     dma_buf_vunmap_unlocked(dmabuf, mapping)
+    dma_buf_put(dmabuf, USER)
+
+
+def test_a_bracket_syncs_for_its_own_direction(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    child = board.process(GIVE + "hear()")
+    child.line()
+    dmabuf = take(board)
+    attachment = dma_buf_attach(dmabuf, board.rehearsal.device("camera"))
+    sgt = dma_buf_map_attachment_unlocked(attachment, DmaDirection.BIDIRECTIONAL)
+    seen: list[DmaDirection] = []
+    for call in ("dma_sync_sgtable_for_cpu", "dma_sync_sgtable_for_device"):
+        monkeypatch.setattr(host_buffer, call, lambda device, table, direction: seen.append(direction))
+    dma_buf_begin_cpu_access(dmabuf, DmaDirection.FROM_DEVICE)
+    dma_buf_end_cpu_access(dmabuf, DmaDirection.FROM_DEVICE)
+    assert seen == [DmaDirection.FROM_DEVICE] * 2
+    dma_buf_unmap_attachment_unlocked(attachment, sgt, DmaDirection.BIDIRECTIONAL)
+    dma_buf_detach(dmabuf, attachment)
     dma_buf_put(dmabuf, USER)
 
 

@@ -17,8 +17,8 @@ from soc.dmabuf import (
     dma_buf_unmap_attachment_unlocked,
     get_dma_buf,
 )
-from soc.dmabuf.export import FD_IS_PUBLIC
 from soc.dmabuf.ledger import references
+from soc.kernel.fs.fdtable import FD_IS_PUBLIC
 from soc.kernel.fs.file import Holder, UseAfterFree
 from soc.kernel.process import Process
 from soc.kernel.scatterlist import DmaDirection

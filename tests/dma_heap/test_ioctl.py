@@ -10,7 +10,6 @@ from mmap import MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE
 
 import pytest
 
-from heaps.dma_heap.ioctl import array_index_nospec
 from soc.kernel.errors import KernelError
 from soc.kernel.process import Process
 from soc.kernel.uapi.dma_heap import DMA_HEAP_IOCTL_ALLOC, DmaHeapAllocationData
@@ -228,9 +227,3 @@ def test_a_buffer_opened_read_only(app: Process, prot: int, kind: int, errno: in
         assert error.value.errno == errno
     else:
         assert app.load(mapped(), 4) == bytes(4)
-
-
-@pytest.mark.parametrize("nr", range(-2, 5))
-def test_the_index_is_clamped(nr: int) -> None:
-    """Row 25 of section 9: whatever a mispredicted check lets through is index 0."""
-    assert array_index_nospec(nr, 2) == (nr if 0 <= nr < 2 else 0)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 from errno import EINVAL
 
 import pytest
 
 from soc.drm.callers import Callers
+from soc.drm.handle_users import REMEMBERED, HandleUsers, Meaning
 from soc.kernel.errors import KernelError
 from tests.drm.bench import CardBench
 
@@ -168,3 +170,29 @@ def test_a_library_within_a_library_is_the_one_that_calls(bench: CardBench, card
 def test_a_number_that_nobody_was_ever_told_is_einval_and_nothing_else(bench: CardBench, card: int) -> None:
     with pytest.raises(KernelError):
         bench.gem_close(card, 1)
+
+
+# --- what is remembered -------------------------------------------------------------------------
+
+
+def test_every_close_beyond_the_first_is_told_as_often_as_the_number_was_given(bench: CardBench) -> None:
+    users = HandleUsers("client", bench.kernel.log)
+    users.born(1, "frame")
+    for _ in range(3):
+        users.told("app", 1)
+    for _ in range(4):
+        users.closes("app", 1)
+    again = "GEM_CLOSE: app closes handle 1 of client again: it was frame, closed by app"
+    assert bench.warned() == [again, again]
+
+
+def test_a_thousand_imports_of_one_frame_and_of_the_next_ones_leave_two_meanings(bench: CardBench) -> None:
+    users = HandleUsers("client", bench.kernel.log)
+    for frame in range(100):
+        users.born(1, f"frame {frame}")
+        for _ in range(10):
+            users.told("app", 1)
+        users.closes("app", 1)
+    kept = [obj for obj in gc.get_objects() if isinstance(obj, Meaning) and obj.what.startswith("frame ")]
+    assert sorted(meaning.what for meaning in kept) == ["frame 98", "frame 99"]
+    assert len(kept) == REMEMBERED

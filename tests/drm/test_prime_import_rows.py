@@ -11,6 +11,7 @@ from soc.drm.device import DrmDevice, DrmDriver, drm_dev_register, drm_dev_unreg
 from soc.drm.file import drm_open
 from soc.drm.gem import DrmGemObject, DrmGemObjectFuncs
 from soc.drm.gem_dma_helper import dma_addr_of, drm_gem_dma_create
+from soc.drm.prime import PrimeTable
 from soc.kernel.errors import KernelError
 from tests.drm.bench import CardBench
 
@@ -133,3 +134,19 @@ def test_an_import_that_names_an_object_of_another_dma_buf_is_a_warning(bench: C
     ]
     dma_buf_put(first, first.exporter)
     drm_dev_unregister(wrong)
+
+
+def test_of_two_handles_of_one_dma_buf_the_one_entered_first_is_found(
+    bench: CardBench,
+) -> None:
+    table, dmabuf = PrimeTable(bench.kernel, "client"), bench.dmabuf(bench.foreign_fd(0))
+    other = bench.dmabuf(bench.foreign_fd(1))
+    for handle in (7, 2):
+        table.add(dmabuf, handle)
+    table.add(other, 5)
+    found = [table.handle_of(dmabuf)]
+    for handle in (7, 2):
+        table.remove(handle)
+        found.append(table.handle_of(dmabuf))
+    assert (found, table.handle_of(other), len(table)) == ([7, 2, None], 5, 1)
+    table.remove(5)

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heaps.blocks import ORDERS, allocate_blocks, blocks_of, give_blocks
+from heaps.storage.blocks import ORDERS, allocate_blocks, give_blocks
 from soc.kernel.errors import KernelError
 from soc.kernel.scatterlist import SgTable
 from soc.memory.span import Frames
+from tests.heaps.table_blocks import blocks_of
 
 
 class Shelf:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from heaps.blocks import blocks_of
 from heaps.storage.cma import CoherentSource
 from heaps.storage.memory import MemorySource
 from heaps.storage.pooled import PooledSystemMemory
@@ -16,6 +15,7 @@ from soc.kernel.errors import KernelError
 from soc.kernel.faults import FaultSite
 from tests.heaps.all_sources import SOURCES
 from tests.heaps.heap_kernel import KIB, PAGE, HeapKernel
+from tests.heaps.table_blocks import blocks_of
 from tests.kernel.dma_bench import DmaBoard
 from tests.kernel.small_memory import MIB
 

@@ -17,13 +17,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from heaps.blocks import blocks_of
 from heaps.storage.memory import HeapMemory, MemorySource
 from heaps.storage.pooled import PooledSystemMemory
 from heaps.storage.region import RegionMemory
 from soc.kernel.errors import KernelError
 from tests.heaps.all_sources import CHUNK, SOURCES
 from tests.heaps.heap_kernel import CARVEOUT_SIZE, PAGE, HeapKernel
+from tests.heaps.table_blocks import blocks_of
 
 SIZES = st.one_of(st.integers(1, 40), st.integers(200, 900), st.sampled_from([16, 256, 1024, 4000])).map(
     lambda pages: pages * PAGE

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from heaps.system.pool import IonPagePool, IonPagePools
+from heaps.storage.page_pool import IonPagePool, IonPagePools
 from soc.memory.pages import PageAllocator
 
 FIRST = 0x80000

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from heaps.blocks import blocks_of
 from heaps.storage.memory import HeapMemory
 from heaps.storage.pooled import PooledSystemMemory
 from soc.kernel.errors import KernelError
 from tests.heaps.heap_kernel import KIB, PAGE, HeapKernel
+from tests.heaps.table_blocks import blocks_of
 from tests.kernel.small_memory import MIB
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from heaps.blocks import blocks_of
 from heaps.storage.system import SystemMemory
 from soc.kernel.errors import KernelError
 from soc.kernel.faults import FaultSite
 from tests.heaps.heap_kernel import KIB, PAGE, HeapKernel
+from tests.heaps.table_blocks import blocks_of
 from tests.kernel.small_memory import MIB
 
 

@@ -184,3 +184,10 @@ def refused(errno: int, call: Callable[..., object], *args: object) -> str:
         call(*args)
     assert error.value.errno == errno, error.value
     return error.value.why
+
+
+def placed(process: Process, data: bytes) -> int:
+    """Memory of the program with `data` in it; its address."""
+    address = process.mmap(None, len(data))
+    process.store(address, data)
+    return address

@@ -6,7 +6,6 @@ import os
 
 import pytest
 
-from heaps.aliases import aliases
 from heaps.ion.alloc import ion_alloc, ion_free
 from heaps.ion.client import ion_client_create
 from heaps.ion.kernel_map import ion_map_kernel, ion_phys, ion_unmap_kernel
@@ -66,14 +65,9 @@ def test_a_programs_mapping_that_meets_another_kind_warns(noisy: IonBench, flags
     other = Remapper(noisy, cached=not flags)
     number = app.alloc(CONTIG, PAGE, 0, flags)
     other.map(app.buffer(number).frames)
-    address = app.process.mmap(app.share(number), PAGE)
+    app.process.mmap(app.share(number), PAGE)
     (warning,) = noisy.kernel.log.warnings
     assert warning.startswith("mapping of ion buffer 1 (4096 bytes of contig) by app (pid 100) is ")
-    if flags == CACHED:
-        assert aliases(noisy.kernel) == [], "nothing was touched yet"
-    app.process.load(address, 1)
-    (line,) = aliases(noisy.kernel)
-    assert line.startswith("1 pages are cached in ")
 
 
 @pytest.mark.parametrize("flags", [0, CACHED, NEEDS_SYNC])
@@ -87,7 +81,7 @@ def test_all_mappings_of_ions_own_are_of_one_kind(bench: IonBench, flags: int) -
     handle = ion_alloc(client, PAGE, 0, CONTIG, flags)
     ion_map_kernel(client, handle)
     ion_free(client, handle)
-    assert aliases(bench.kernel) == []
+    assert bench.kernel.log.warnings == []
 
 
 def test_mappings_of_one_kind_and_of_other_pages_are_no_aliases(bench: IonBench) -> None:
@@ -96,4 +90,4 @@ def test_mappings_of_one_kind_and_of_other_pages_are_no_aliases(bench: IonBench)
     Remapper(bench, cached=True).map(neighbours)
     ion_map_kernel(client, handle)
     ion_free(client, handle)
-    assert aliases(bench.kernel) == []
+    assert bench.kernel.log.warnings == []

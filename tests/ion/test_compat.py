@@ -23,7 +23,7 @@ from soc.kernel.uapi.ion_compat import (
     CompatIonAllocationData,
     CompatIonCustomData,
 )
-from tests.ion.bench import CACHED, CONTIG, PAGE, IonApp, IonBench, ion_bench, refused
+from tests.ion.bench import CACHED, CONTIG, PAGE, IonApp, IonBench, ion_bench, placed, refused
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_null_is_efault(small: IonApp, number: int) -> None:
 
 
 def test_an_alloc_that_cannot_be_answered_keeps_its_handle(small: IonApp) -> None:
-    address = small.process.mm.scratch(bytes(CompatIonAllocationData(PAGE, 0, CONTIG, 0)))
+    address = placed(small.process, bytes(CompatIonAllocationData(PAGE, 0, CONTIG, 0)))
     small.process.mm.find(address).flags &= ~2
     refused(EFAULT, small.ioctl, COMPAT_ION_IOC_ALLOC, address)
     assert small.handle(1).kref == 1

@@ -192,7 +192,7 @@ def test_a_mapping_that_ends_is_forgotten(app: IonApp) -> None:
     app.process.munmap(address + PAGE, PAGE)
     assert len(buffer.vmas) == 2, "a split leaves two"
     app.process.munmap(address, 4 * PAGE)
-    assert buffer.vmas == []
+    assert buffer.vmas == {}
 
 
 def test_a_copy_of_a_mapping_that_could_not_be_remembered_is_not_zapped(bench: IonBench, app: IonApp) -> None:

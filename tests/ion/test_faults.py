@@ -28,6 +28,7 @@ from tests.ion.bench import (
     IonApp,
     IonBench,
     ion_bench,
+    placed,
 )
 
 ERRNOS = (ENOMEM, EMFILE, EFAULT, EPERM)
@@ -46,7 +47,7 @@ class Scene:
         self.fd = self.app.share(self.number)
         self.other = self.bench.open("other")
         self.there = self.other.receive(self.app, self.fd)
-        self.room = self.app.process.mm.scratch(bytes(5 * 52))
+        self.room = placed(self.app.process, bytes(5 * 52))
         self.driver = ion_client_create(self.bench.device, "driver")
         self.handle = ion_alloc(self.driver, PAGE, 0, CONTIG, 0)
 

@@ -23,7 +23,7 @@ from soc.kernel.uapi.ion import (
     IonFdData,
     IonHeapQuery,
 )
-from tests.ion.bench import ALL, CHUNK, DMA, PAGE, SYSTEM, IonApp, IonBench, ion_bench, refused
+from tests.ion.bench import ALL, CHUNK, DMA, PAGE, SYSTEM, IonApp, IonBench, ion_bench, placed, refused
 
 NUMBERS = {
     "ALLOC": (ION_IOC_ALLOC, 0xC020_4900),
@@ -76,10 +76,10 @@ def test_free_and_sync_give_nothing_back(app: IonApp, call: str) -> None:
     fd = app.share(app.alloc())
     arg = data("01000000") if call == "FREE" else bytearray(b"\xee" * 4 + fd.to_bytes(4, "little"))
     before = bytes(arg)
-    address = app.process.mm.scratch(before)
+    address = placed(app.process, before)
     app.process.mm.find(address).flags &= ~2  # read-only, so that a copy back would fault
     app.ioctl(NUMBERS[call][0], address)
-    assert app.process.mm.take_scratch(address, len(before)) == before
+    assert app.process.load(address, len(before)) == before
 
 
 def test_custom_passes_cmd_and_arg_and_returns_what_the_driver_says(tmp_path) -> None:
@@ -109,20 +109,20 @@ def test_heap_query_counts_then_lists_the_highest_id_first(app: IonApp) -> None:
     count = data("00000000" + 20 * "00")
     app.ioctl(ION_IOC_HEAP_QUERY, count)
     assert count == data("05000000" + 20 * "00")
-    room = app.process.mm.scratch(bytes(3 * 52))
+    room = placed(app.process, bytes(3 * 52))
     query = IonHeapQuery(cnt=3, heaps=room)
     app.ioctl(ION_IOC_HEAP_QUERY, query)
     assert query.cnt == 3
-    entries = app.process.mm.take_scratch(room, 3 * 52)
+    entries = app.process.load(room, 3 * 52)
     assert entries[:52] == b"dma".ljust(32, b"\0") + bytes([4, 0, 0, 0, 4, 0, 0, 0]) + bytes(12)
     assert [entries[at : at + 52].split(b"\0")[0] for at in (52, 104)] == [b"chunk", b"carveout"]
 
 
 def test_heap_query_with_more_room_than_heaps_says_how_many_there_are(app: IonApp) -> None:
-    room = app.process.mm.scratch(b"\xee" * 9 * 52)
+    room = placed(app.process, b"\xee" * 9 * 52)
     query = IonHeapQuery(cnt=9, heaps=room)
     app.ioctl(ION_IOC_HEAP_QUERY, query)
-    entries = app.process.mm.take_scratch(room, 9 * 52)
+    entries = app.process.load(room, 9 * 52)
     assert query.cnt == 5
     assert entries[5 * 52 :] == b"\xee" * 4 * 52
 
@@ -196,8 +196,8 @@ def test_a_share_without_a_free_fd_is_emfile_and_puts_the_dma_buf(bench: IonBenc
 
 def test_an_alloc_that_cannot_be_answered_is_taken_back(bench: IonBench, app: IonApp) -> None:
     before = bench.baseline()
-    address = app.process.mm.scratch(
-        bytes.fromhex("0010000000000000 0000000000000000 1f000000 00000000") + bytes(8)
+    address = placed(
+        app.process, bytes.fromhex("0010000000000000 0000000000000000 1f000000 00000000") + bytes(8)
     )
     app.process.mm.find(address).flags &= ~2
     refused(EFAULT, app.ioctl, ION_IOC_ALLOC, address)

@@ -19,7 +19,7 @@ from soc.kernel.dma import of_reserved_mem_device_init
 from soc.kernel.errors import EPROBE_DEFER, KernelBug, KernelError
 from soc.kernel.fs.file import UseAfterFree
 from soc.kernel.uapi.ion import ION_IOC_HEAP_QUERY, IonHeapData, IonHeapQuery
-from tests.ion.bench import KIB, MIB, IonApp, refused
+from tests.ion.bench import KIB, MIB, IonApp, placed, refused
 from tests.ion.boards import FIVE, VEXPRESS_ION, IonBoard
 
 
@@ -40,10 +40,10 @@ def boards(tmp_path) -> Iterator:
 def heaps_of(board: IonBoard) -> dict[str, tuple[int, int]]:
     """What a program is told: name -> (type, id), in the order of the answer."""
     app = IonApp(board.kernel.process("app"))
-    room = app.process.mm.scratch(bytes(8 * sizeof(IonHeapData)))
+    room = placed(app.process, bytes(8 * sizeof(IonHeapData)))
     query = IonHeapQuery(cnt=8, heaps=room)
     app.ioctl(ION_IOC_HEAP_QUERY, query)
-    entries = (IonHeapData * 8).from_buffer_copy(app.process.mm.take_scratch(room, 8 * sizeof(IonHeapData)))
+    entries = (IonHeapData * 8).from_buffer_copy(app.process.load(room, 8 * sizeof(IonHeapData)))
     app.process.exit()
     return {entry.name.decode(): (entry.type, entry.heap_id) for entry in entries[: query.cnt]}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from errno import EINVAL, EOVERFLOW
 
 import pytest
@@ -9,9 +11,11 @@ import pytest
 from heaps.ion.alloc import ion_alloc
 from heaps.ion.client import ion_client_create, ion_client_destroy
 from heaps.ion.handle import ion_handle_get, ion_handle_get_by_id, ion_handle_put
+from heaps.ion.ids import HandleIds
 from heaps.ion.kernel_map import ion_map_kernel, ion_unmap_kernel
 from heaps.ion.user_refs import UINT_MAX
 from soc.kernel.fs.file import UseAfterFree
+from soc.kernel.task import Task
 from soc.kernel.uapi.ion import ION_IOC_MAP, ION_IOC_SHARE, IonFdData
 from tests.ion.bench import CONTIG, PAGE, SYSTEM, IonBench, ion_bench, refused
 
@@ -203,3 +207,17 @@ def test_a_number_that_names_nothing_says_what_it_named(bench: IonBench) -> None
     assert why == (
         "ion client 100-0 has no handle 1; it was ion buffer 1 (8192 bytes of contig), freed by app (pid 100)"
     )
+
+
+def test_who_was_told_a_number_is_not_kept_by_it(bench: IonBench) -> None:
+    handle = ion_alloc(client := ion_client_create(bench.device, "driver"), PAGE, 0, SYSTEM, 0)
+    ids, task = HandleIds(), Task(bench.kernel, 7, "told")
+    ids.told(task, handle)
+    handle.generation += 1
+    assert ids.stale(Task(bench.kernel, 7, "the same"), handle) == str(handle.buffer)
+    assert ids.stale(Task(bench.kernel, 8, "another"), handle) is None
+    gone = weakref.ref(task)
+    del task
+    gc.collect()
+    assert gone() is None
+    ion_client_destroy(client)

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from soc.clock import Clock
 from soc.kernel.core import KernelCore
 from soc.kernel.errors import KernelError
-from soc.kernel.fs.fdtable import FdTable
+from soc.kernel.fs.fdtable import FD_IS_PUBLIC, FdTable
 from soc.kernel.fs.file import File, FileOperations, FileTable, Holder, UseAfterFree
 from soc.kernel.log import KernelLog
 from soc.kernel.task import Task
@@ -118,6 +118,20 @@ def test_dup_at_the_limit_is_emfile_and_takes_nothing(task: Task, install: Insta
         _, file = install(name)
     assert errno_of(lambda: task.files.dup(3)) == EMFILE
     assert file.f_count == 1
+
+
+def test_another_thread_may_close_every_new_fd_at_once(task: Task, install: Install, log: KernelLog) -> None:
+    def preempt(place: str) -> None:
+        places.append(place)
+        task.files.close(max(task.files.open_fds()))
+
+    places: list[str] = []
+    fd, kept = install("kept")
+    task.kernel.sched.on_preempt = preempt
+    _, closed = install("closed")
+    assert (task.files.dup(fd), places) == (1, [FD_IS_PUBLIC] * 2)
+    assert (closed.alive, kept.f_count, task.files.open_fds()) == (False, 1, [fd])
+    assert log.warnings == []
 
 
 def test_install_without_a_reservation_is_a_warning(task: Task, files: FileTable, log: KernelLog) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from ctypes import LittleEndianStructure, c_uint32
-from errno import EBADF, EFAULT, EINTR, EINVAL, EMFILE, ENOENT, ENOMEM, ENOTTY, ESPIPE
+from errno import EBADF, EFAULT, EINTR, EINVAL, EMFILE, ENOENT, ENOMEM, ENOTTY, ESPIPE, ESRCH
 
 import pytest
 
@@ -13,8 +13,9 @@ from soc.kernel.errors import ERESTARTSYS, KernelError
 from soc.kernel.faults import FaultSite
 from soc.kernel.fs.file import FileOperations
 from soc.kernel.fs.poll import EPOLLIN, EPOLLNVAL, EPOLLOUT
-from soc.kernel.process import Process, Stat, user_error
+from soc.kernel.process import Process, Stat
 from soc.kernel.sched.deadlock import Deadlock
+from soc.kernel.syscall import user_error
 from tests.process.files import PAGE, Driver, MemoryKernel, app, memory_kernel
 
 
@@ -141,6 +142,46 @@ def test_poll_says_what_is_ready_and_waits_for_the_rest(kernel: MemoryKernel, pr
     assert kernel.clock.now == 1500
     with pytest.raises(Deadlock):
         process.poll([(fd, EPOLLOUT)])
+
+
+def test_a_negative_fd_is_passed_over(kernel: MemoryKernel, process: Process) -> None:
+    driver = Driver(kernel)
+    fd = process.open("/dev/test")
+    driver.ready = EPOLLIN
+    assert process.poll([(-1, EPOLLIN), (fd, EPOLLIN)]) == [0, EPOLLIN]
+
+
+def test_bytes_go_in_and_stay_as_they_are(kernel: MemoryKernel, process: Process) -> None:
+    Driver(kernel)
+    data = b"abcdefgh"
+    assert process.ioctl(process.open("/dev/test"), 1, data) == 5
+    assert data == b"abcdefgh"
+
+
+def test_a_negative_timeout_is_none(kernel: MemoryKernel, process: Process) -> None:
+    driver = Driver(kernel)
+    fd = process.open("/dev/test")
+    kernel.clock.after(5000, lambda: setattr(driver, "ready", EPOLLIN))
+    assert process.poll([(fd, EPOLLIN)], timeout=-1) == [EPOLLIN]
+    assert kernel.clock.now == 5000
+
+
+def test_who_has_exited_makes_no_calls(kernel: MemoryKernel, process: Process) -> None:
+    Driver(kernel)
+    fd = process.open("/dev/test")
+    process.exit()
+    process.exit()
+    calls = [
+        *CALLS.values(),
+        lambda p, fd: p.open("/dev/test"),
+        lambda p, fd: p.fork(),
+        lambda p, fd: p.socketpair(),
+    ]
+    for call in calls:
+        with pytest.raises(KernelError) as error:
+            call(process, fd)
+        assert (error.value.errno, error.value.why) == (ESRCH, "app (pid 100) has exited")
+    assert (kernel.files.live(), process.files.open_fds()) == ([], [])
 
 
 def test_a_signal_ends_a_poll_with_eintr(kernel: MemoryKernel, process: Process) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from soc.kernel.errors import KernelError
 from soc.kernel.fs.file import FileOperations
-from soc.kernel.mm.user import UserFault
+from soc.kernel.mm.user import SCRATCH_AREA, UserFault
 from soc.kernel.process import READ_WRITE, Process
 from soc.kernel.uaccess import copy_from_user, copy_to_user, strndup_user
 from tests.process.files import DRAM_BASE, PAGE, Driver, MemoryKernel, app, memory_kernel
@@ -96,6 +96,29 @@ def test_more_than_the_address_space_is_enomem(process: Process) -> None:
     with pytest.raises(KernelError) as error:
         process.mmap(None, 1 << 48)
     assert errno_of(error) == ENOMEM
+
+
+@pytest.mark.parametrize("size", [(64 << 30) + 1, 900 << 30])
+def test_more_than_a_program_may_map_is_enomem_before_anybody_makes_a_table_of_it(
+    kernel: MemoryKernel, process: Process, size: int
+) -> None:
+    Driver(kernel)
+    for fd in (None, process.open("/dev/test")):
+        with pytest.raises(KernelError) as error:
+            process.mmap(fd, size)
+        assert errno_of(error) == ENOMEM
+    process.mmap(None, 1 << 30)
+    with pytest.raises(KernelError) as error:
+        process.mmap(None, PAGE)
+    assert errno_of(error) == ENOMEM, "anonymous memory is the host's: 1 GiB for each program"
+
+
+def test_a_negative_offset_is_a_page_that_no_file_has(kernel: MemoryKernel, process: Process) -> None:
+    pgoffs: list[int] = []
+    seen = FileOperations("seen", lambda file: None, mmap=lambda file, vma: pgoffs.append(vma.pgoff))
+    kernel.devfs.add("/dev/seen", lambda task, flags, who: kernel.files.open(seen, None, "s", who, flags))
+    process.mmap(process.open("/dev/seen"), PAGE, offset=-2 * PAGE)
+    assert pgoffs == [(1 << 52) - 2]
 
 
 def test_a_part_of_a_private_mapping_cannot_be_remapped(kernel: MemoryKernel, process: Process) -> None:
@@ -212,6 +235,65 @@ def test_a_child_shares_files_and_copies_private_memory(kernel: MemoryKernel, pr
     assert driver.released == 0
     child.exit()
     assert (driver.released, kernel.log.warnings, kernel.processes) == (1, [], {})
+
+
+def test_what_a_program_does_meanwhile_does_not_reach_an_ioctls_structure(
+    kernel: MemoryKernel, process: Process
+) -> None:
+    """Another thread unmaps where the copy lies and forks while the kernel works."""
+    Driver(kernel)
+    fd, children = process.open("/dev/test"), []
+
+    def adversary(place: str) -> None:
+        if place == "copy_from_user":
+            process.munmap(SCRATCH_AREA, 1 << 30)
+            children.append(process.fork())
+
+    kernel.sched.on_preempt = adversary
+    data = bytearray(b"abcdefgh")
+    assert process.ioctl(fd, 1, data) == 5
+    assert data == b"bcdefghi"
+    assert children[0].mm.find(SCRATCH_AREA) is None
+    with pytest.raises(UserFault):
+        children[0].load(SCRATCH_AREA, 1)
+
+
+def test_addresses_are_used_again(kernel: MemoryKernel, process: Process) -> None:
+    """A player that maps one frame after the other, the next before the last is gone, does not run out."""
+    ops = FileOperations("large", lambda file: None, mmap=lambda file, vma: None)
+    kernel.devfs.add("/dev/large", lambda task, flags, who: kernel.files.open(ops, None, "l", who, flags))
+    fd, size = process.open("/dev/large"), 16 << 30
+    kept, last = process.mmap(fd, PAGE), process.mmap(fd, size)
+    for _ in range(200):
+        following = process.mmap(fd, size)
+        process.munmap(last, size)
+        last = following
+    assert [vma.start for vma in process.mm.vmas] == sorted([kept, last])
+
+
+@pytest.mark.parametrize(
+    ("address", "length"),
+    [(-PAGE, PAGE), (1 << 64, PAGE), (0x7F00_0000_0000, 1 << 63), (0x1001, PAGE), (0, 0)],
+)
+def test_munmap_of_what_no_program_has_is_einval(process: Process, address: int, length: int) -> None:
+    kept = process.mmap(None, PAGE)
+    with pytest.raises(KernelError) as error:
+        process.munmap(address, length)
+    assert errno_of(error) == EINVAL
+    assert process.mm.find(kept)
+
+
+def test_mappings_are_found_among_many(process: Process) -> None:
+    addresses = [process.mmap(None, PAGE * (1 + number % 3)) for number in range(200)]
+    for address in addresses[::2]:
+        process.munmap(address, PAGE)
+    assert [vma.start for vma in process.mm.vmas] == sorted(
+        [address + PAGE for number, address in enumerate(addresses) if not number % 2 and number % 3]
+        + addresses[1::2]
+    )
+    for number, address in enumerate(addresses):
+        found = process.mm.find(address)
+        assert (found is not None) is bool(number % 2)
 
 
 # --- the kernel's copies --------------------------------------------------------------

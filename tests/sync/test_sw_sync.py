@@ -152,7 +152,7 @@ def test_nothing_is_left_of_a_timeline(kernel: KernelCore, app: App, order: tupl
     fds = (timeline, app.fence(timeline, 1))
     for index in order:
         app.process.close(fds[index])
-    assert (live(kernel), kernel.subsystem(SyncTimelines).live) == ([], [])
+    assert (live(kernel), kernel.subsystem(SyncTimelines).live) == ([], {})
 
 
 def test_a_program_that_dies_signals_its_fences(kernel: KernelCore, app: App) -> None:
@@ -160,7 +160,7 @@ def test_a_program_that_dies_signals_its_fences(kernel: KernelCore, app: App) ->
     app.process.exit()
     assert (fence.signalled, fence.error) == (True, -ENOENT)
     dma_fence_put(fence)
-    assert (live(kernel), kernel.subsystem(SyncTimelines).live) == ([], [])
+    assert (live(kernel), kernel.subsystem(SyncTimelines).live) == ([], {})
 
 
 # --- deadlines --------------------------------------------------------------------------

@@ -107,7 +107,7 @@ class SwSyncMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.app.process.exit()
-        assert self.kernel.subsystem(SyncTimelines).live == []
+        assert self.kernel.subsystem(SyncTimelines).live == {}
         assert (live(self.kernel), self.kernel.files.live(), self.kernel.log.warnings) == ([], [], [])
 
     def _opened(self, point: Point) -> Point:

@@ -138,7 +138,7 @@ def test_a_fault_beyond_the_buffer_is_sigbus_never_the_next_page(bench: HeapBenc
     dmabuf = bench.get(app, create(app, memfd(app, 4), 0, 2 * PAGE))
     vma = Vma(app.mm, 0x10000, 0x10000 + 4 * PAGE, VmFlags.READ | VmFlags.SHARED)
     behind(dmabuf).mmap(dmabuf, vma)
-    app.mm._vmas[vma.start] = vma
+    app.mm._vmas.add(vma)
     assert app.load(vma.start + 2 * PAGE - 1, 1) == b"\0"
     with pytest.raises(UserFault) as fault:
         app.load(vma.start + 2 * PAGE, 1)

@@ -5,7 +5,7 @@ the bytes just move. Here the bus ledger is held against the mappings of each bu
 one of those begins or ends: what a master moved in between, and had no mapping for, is a WARN
 that names both. A buffer's pages are known from its first mapping on.
 
-It costs a look at the ledger for each map and unmap, so it is off until `start`.
+It costs a look at the ledger for each map and unmap, so it is off until `start`, which `soc run` calls.
 Not modelled: bounce buffers, whose pages are not the buffer's; engines that a driver lets copy
 with mappings of its own (dma_map_sgtable) look like strangers.
 """

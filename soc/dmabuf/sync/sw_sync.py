@@ -11,6 +11,7 @@ Not modelled: 4.9, where closing the file leaves its fences pending for ever.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from errno import ENOENT
 from itertools import takewhile
@@ -35,7 +36,7 @@ class SyncTimelines:
     """`kernel.subsystem(SyncTimelines)`: those that a file or a fence still needs, oldest first."""
 
     def __init__(self, kernel: KernelCore) -> None:
-        self.live: list[SyncTimeline] = []
+        self.live: dict[SyncTimeline, None] = {}
 
 
 class SyncTimeline:
@@ -50,7 +51,7 @@ class SyncTimeline:
         self.file: File | None = None
         self._refcount = 1
         self._live = kernel.subsystem(SyncTimelines).live
-        self._live.append(self)
+        self._live[self] = None
 
     def get(self) -> None:
         """One reference more."""
@@ -60,19 +61,24 @@ class SyncTimeline:
         """One less: without any, the timeline is gone."""
         self._refcount -= 1
         if not self._refcount:
-            self._live.remove(self)
+            del self._live[self]
 
     def create(self, value: int) -> SyncPt:
         """sync_pt_create: a fence at `value`, or the one that is pending there; with a reference. -ENOMEM."""
         self.kernel.faults.kmalloc("struct sync_pt")
-        for point in self.points:
-            if point.seqno == value:
-                return dma_fence_get(point)
+        index = self._place(value)
+        if index < len(self.points) and self.points[index].seqno == value:
+            return dma_fence_get(self.points[index])
         point = SyncPt(self, value)
         if not dma_fence_is_signaled(point):
-            later = (i for i, other in enumerate(self.points) if seqno_is_later(other.seqno, value))
-            self.points.insert(next(later, len(self.points)), point)
+            self.points.insert(index, point)
         return point
+
+    def forget(self, point: SyncPt) -> None:
+        """Nobody has `point` any more; one that was reached is not in `points`."""
+        index = self._place(point.seqno)
+        if index < len(self.points) and self.points[index] is point:
+            del self.points[index]
 
     def signal(self, increment: int) -> None:
         """sync_timeline_signal: move on by `increment`, at most INT_MAX, and signal what has been reached."""
@@ -94,6 +100,13 @@ class SyncTimeline:
             dma_fence_put(point)
         self.put()
 
+    def _place(self, seqno: int) -> int:
+        """Where in `points` a fence at `seqno` is, or belongs: all are within 2**31 - 1 of `value`."""
+        return bisect_left(self.points, self._ahead(seqno), key=lambda point: self._ahead(point.seqno))
+
+    def _ahead(self, seqno: int) -> int:
+        return (seqno - self.value) & U32
+
 
 class SyncPt(DmaFence):
     """A fence of a timeline. `deadline` is the earliest that anybody has asked for, in ns."""
@@ -111,8 +124,7 @@ class SyncPt(DmaFence):
         self.deadline = deadline if self.deadline is None else min(self.deadline, deadline)
 
     def release(self) -> None:
-        if self in self.timeline.points:
-            self.timeline.points.remove(self)
+        self.timeline.forget(self)
         self.timeline.put()
 
     def blockers(self) -> Sequence[Blocker]:

@@ -9,6 +9,9 @@ put_unused_fd after fd_install is the misuse of the ION framebuffer mail: the fd
 goes on working, the next allocation hands out the same number, and the
 reference in the slot is then nobody's. The table warns at both moments and
 keeps the lost reference in the file's ledger under a name that says so.
+
+A filled slot is everybody's: another thread of the program may close the fd before
+the call that made it has returned, so `published` is called once it is there.
 Source: fs/file.c.
 
 Not modelled: exec itself (`cloexec` says what it would close), sharing between threads.
@@ -17,6 +20,7 @@ Not modelled: exec itself (`cloexec` says what it would close), sharing between 
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 
 from soc.kernel.errors import KernelError
 from soc.kernel.faults import Faults, FaultSite
@@ -25,18 +29,30 @@ from soc.kernel.log import KernelLog
 
 RLIMIT_NOFILE = 1024
 
+FD_IS_PUBLIC = "fd_install: other threads may close the fd from here on"
+"""The scheduling point that a task makes of `published`."""
+
 
 class FdTable:
-    """fds of `owner` (`camera-app (pid 1)`), numbers 0 .. `limit` - 1. `cloexec` are those exec closes."""
+    """fds of `owner` (`camera-app (pid 1)`), numbers 0 .. `limit` - 1.
+
+    `cloexec` are those exec closes; `published` is called after each new fd.
+    """
 
     def __init__(
-        self, log: KernelLog, owner: str, limit: int = RLIMIT_NOFILE, faults: Faults | None = None
+        self,
+        log: KernelLog,
+        owner: str,
+        limit: int = RLIMIT_NOFILE,
+        faults: Faults | None = None,
+        published: Callable[[], None] = lambda: None,
     ) -> None:
         self.log = log
         self.owner = owner
         self.limit = limit
         self.cloexec: set[int] = set()
         self._faults = faults or Faults()
+        self._published = published
         self._slots: dict[int, File] = {}
         self._reserved: set[int] = set()
         self._hint = 0  # no number below it is free
@@ -74,6 +90,7 @@ class FdTable:
             self.log.warn(f"fd_install: fd {fd} of {self.owner} was not reserved by get_unused_fd")
         self._slots[fd] = file
         file.transfer(giver, self.holder(fd))
+        self._published()
 
     def put_unused_fd(self, fd: int) -> None:
         """Give back a number that never got a file.
@@ -110,6 +127,7 @@ class FdTable:
         copy = self.get_unused_fd()
         file.get(self.holder(copy))
         self._slots[copy] = file
+        self._published()
         return copy
 
     def copy_to(self, child: FdTable) -> None:

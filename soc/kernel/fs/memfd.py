@@ -11,7 +11,7 @@ without hugetlbfs), swap, modes beyond the executable bit that F_SEAL_EXEC looks
 from __future__ import annotations
 
 import os
-from errno import EBUSY, EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM
+from errno import EBUSY, EFAULT, EINVAL, ENOMEM, ENOSYS, EOVERFLOW, EPERM
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from soc.kernel.task import Task
 
 MFD_ALL_FLAGS = MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_NOEXEC_SEAL | MFD_EXEC
+MAX_LFS_PAGES = 1 << 51
+"""Pages of the largest file there can be."""
 MFD_NAME_MAX = 249
 F_ALL_SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE | F_SEAL_EXEC
 WRITE_SEALS = F_SEAL_WRITE | F_SEAL_FUTURE_WRITE
@@ -66,7 +68,7 @@ class MemFile:
         elif flags & MFD_ALLOW_SEALING:
             self.seals = 0
         self._pages: dict[int, MovablePages] = {}
-        self._vmas: list[Vma] = []
+        self._vmas: dict[Vma, None] = {}
 
     # --- pages ------------------------------------------------------------------
 
@@ -133,14 +135,22 @@ class MemFile:
     # --- mappings ---------------------------------------------------------------
 
     def mmap(self, vma: Vma) -> None:
-        """-EPERM for a shared mapping that is to write what is sealed against it."""
+        """-EPERM for a shared one that is to write what is sealed against it; -EOVERFLOW beyond any file."""
+        if vma.pgoff + vma.pages > MAX_LFS_PAGES:
+            raise KernelError(EOVERFLOW, f"{self}: page {vma.pgoff} is beyond the end of any file")
         if self.seals & WRITE_SEALS and vma.shared:
             if vma.flags & VmFlags.WRITE:
                 raise KernelError(EPERM, f"{self} is sealed against writing")
             vma.flags &= ~VmFlags.MAYWRITE
         vma.private = self
-        vma.ops = VmOperations(self._fault, self._vmas.append, self._vmas.remove)
-        self._vmas.append(vma)
+        vma.ops = VmOperations(self._fault, self._open, self._close)
+        self._open(vma)
+
+    def _open(self, vma: Vma) -> None:
+        self._vmas[vma] = None
+
+    def _close(self, vma: Vma) -> None:
+        del self._vmas[vma]
 
     def _fault(self, vma: Vma, page: int) -> int:
         number = vma.pgoff + page
@@ -191,8 +201,9 @@ def memfd_create(task: Task, name: str, flags: int = 0) -> int:
     if kernel.generation < Generation.V4_9 or flags & MFD_HUGETLB:
         raise KernelError(ENOSYS, f"memfd_create: flags {flags:#x} in Linux {kernel.generation}")
     contradiction = flags & MFD_EXEC and flags & MFD_NOEXEC_SEAL
-    if flags & ~MFD_ALL_FLAGS or contradiction or len(name.encode()) > MFD_NAME_MAX:
-        raise KernelError(EINVAL, f"memfd_create: flags {flags:#x}, a name of {len(name.encode())} bytes")
+    length = len(os.fsencode(name))
+    if flags & ~MFD_ALL_FLAGS or contradiction or length > MFD_NAME_MAX:
+        raise KernelError(EINVAL, f"memfd_create: flags {flags:#x}, a name of {length} bytes")
     with new_fd(task, "memfd_create", bool(flags & MFD_CLOEXEC)) as new:
         for what in ("shmem inode", "file"):
             kernel.faults.kmalloc(what)

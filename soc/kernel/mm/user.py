@@ -12,6 +12,7 @@ anonymous memory in DRAM, execution.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from errno import EACCES, EINVAL, ENODEV, ENOMEM
 from mmap import MAP_ANONYMOUS, MAP_PRIVATE, MAP_SHARED, PROT_READ, PROT_WRITE
 from os import O_ACCMODE, O_RDONLY, O_WRONLY
@@ -25,6 +26,7 @@ from soc.kernel.errors import KernelError
 from soc.kernel.fs.file import File, Holder
 from soc.kernel.mm.foreign_page import check_inside
 from soc.kernel.mm.vma import ABSENT, Vma, VmFlags
+from soc.kernel.mm.vma_map import VmaMap
 from soc.kernel.mm.vmap import KernelMapping
 
 if TYPE_CHECKING:
@@ -33,6 +35,10 @@ if TYPE_CHECKING:
 TASK_SIZE = 1 << 47
 FIRST_MAPPING = 0x7F00_0000_0000
 SCRATCH_AREA = 0x7E00_0000_0000
+UNSIGNED_LONG = (1 << 64) - 1
+RLIMIT_AS = 64 << 30
+RLIMIT_DATA = 1 << 30
+"""Bytes that a program may map: of everything, and of anonymous memory, which is the host's."""
 MAP_TYPES = (MAP_SHARED, MAP_PRIVATE)
 SCRATCH = VmFlags.READ | VmFlags.WRITE | VmFlags.MAYWRITE
 
@@ -53,17 +59,17 @@ class AddressSpace:
     def __init__(self, kernel: KernelCore, owner: str) -> None:
         self.kernel = kernel
         self.owner = owner
-        self._vmas: dict[int, Vma] = {}
-        self._next = FIRST_MAPPING
+        self._vmas = VmaMap()
+        self._scratch: dict[int, Vma] = {}
 
     @property
     def vmas(self) -> list[Vma]:
         """All mappings, lowest first."""
-        return [self._vmas[start] for start in sorted(self._vmas)]
+        return list(self._vmas)
 
     def find(self, address: int) -> Vma | None:
         """The mapping that `address` lies in."""
-        return next((vma for vma in self._vmas.values() if vma.start <= address < vma.end), None)
+        return self._vmas.find(address)
 
     # --- making and ending mappings -----------------------------------------
 
@@ -71,32 +77,37 @@ class AddressSpace:
         """Map `length` bytes of `file` from `offset`, or of anonymous memory; the address.
 
         -EINVAL for no bytes, an offset inside a page, or neither shared nor private; -EACCES for
-        a file not open for it; -ENODEV for one that cannot be mapped; -ENOMEM; the file's own errno.
+        a file not open for it; -ENODEV for one that cannot be mapped; -ENOMEM, also for more than
+        RLIMIT_AS in all or RLIMIT_DATA of anonymous memory; the file's own errno.
         """
         if length <= 0 or offset & PAGE_MASK or (flags & (MAP_SHARED | MAP_PRIVATE)) not in MAP_TYPES:
             raise KernelError(EINVAL, f"{self.owner}: mmap of {length} bytes at offset {offset:#x}")
         size = page_align(length)
-        if size > TASK_SIZE - self._next:
+        anonymous = file is None or bool(flags & MAP_ANONYMOUS)
+        over_data = anonymous and self._vmas.anonymous + size > RLIMIT_DATA
+        start = self._vmas.room(size, FIRST_MAPPING, TASK_SIZE)
+        if start is None or self._vmas.size + size > RLIMIT_AS or over_data:
             raise KernelError(ENOMEM, f"{self.owner} has no room for {length} bytes")
         vm_flags = _vm_flags(prot, flags, file)
-        vma = Vma(self, self._next, self._next + size, vm_flags, offset >> PAGE_SHIFT)
-        if file is None or flags & MAP_ANONYMOUS:
+        vma = Vma(self, start, start + size, vm_flags, (offset & UNSIGNED_LONG) >> PAGE_SHIFT)
+        if file is None or anonymous:
             self.kernel.faults.kmalloc("vm_area_struct")
             vma.anonymous = bytearray(size)
         else:
             self._map_file(vma, file)
-        self._vmas[vma.start] = vma
-        self._next = vma.end + PAGE_SIZE  # a hole after each, so that running over the end is seen
+        self._vmas.add(vma)
         return vma.start
 
     def munmap(self, address: int, length: int) -> None:
-        """End what is mapped in [address, address + length), splitting what it cuts. -EINVAL if not pages."""
-        if address & PAGE_MASK or length <= 0:
+        """End what is mapped in [address, address + length), splitting what it cuts.
+
+        -EINVAL if that is not pages of a program.
+        """
+        if address & PAGE_MASK or length <= 0 or address < 0 or length > TASK_SIZE - address:
             raise KernelError(EINVAL, f"{self.owner}: munmap of {length} bytes at {address:#x}")
         end = address + page_align(length)
-        for vma in self.vmas:
-            if vma.start < end and address < vma.end:
-                self._cut(vma, max(address, vma.start), min(end, vma.end))
+        for vma in self._vmas.within(address, end):
+            self._cut(vma, max(address, vma.start), min(end, vma.end))
 
     def exit(self) -> None:
         """The program ends: all mappings go, lowest first."""
@@ -105,28 +116,26 @@ class AddressSpace:
 
     def copy_to(self, child: AddressSpace) -> None:
         """fork: the child has the same mappings, and copies of private memory."""
-        child._next = self._next
         for vma in self.vmas:
             if not vma.flags & VmFlags.DONTCOPY:
                 copy = vma.part(vma.start, vma.end)
                 copy.mm = child
                 child._adopt(copy)
 
-    def scratch(self, data: bytes) -> int:
-        """A private copy of `data` in the program's memory, for the length of a call; its address."""
-        size = max(page_align(len(data)), PAGE_SIZE)
-        start = SCRATCH_AREA
-        while start in self._vmas:
-            start += size + PAGE_SIZE
-        vma = self._vmas[start] = Vma(self, start, start + size, SCRATCH)
-        vma.anonymous = bytearray(data).ljust(size, b"\0")
-        return start
+    @contextmanager
+    def scratch(self, data: bytes) -> Iterator[Vma]:
+        """A private copy of `data` in the program's memory, at `start`, for the length of a call.
 
-    def take_scratch(self, address: int, size: int) -> bytes:
-        """End such a copy; what it holds now."""
-        data = self.read(address, size)
-        del self._vmas[address]
-        return data
+        No mapping of the program's own: nothing it does ends it, and a child has none.
+        """
+        start = max((vma.end + PAGE_SIZE for vma in self._scratch.values()), default=SCRATCH_AREA)
+        size = max(page_align(len(data)), PAGE_SIZE)
+        vma = self._scratch[start] = Vma(self, start, start + size, SCRATCH)
+        vma.anonymous = bytearray(data).ljust(size, b"\0")
+        try:
+            yield vma
+        finally:
+            del self._scratch[start]
 
     # --- what the program does --------------------------------------------------
 
@@ -181,17 +190,16 @@ class AddressSpace:
         """A new mapping that copies another: it holds the file, and its owner hears of it."""
         if vma.file is not None:
             self._hold(vma, vma.file)
-        self._vmas[vma.start] = vma
+        self._vmas.add(vma)
         if vma.ops.open:
             vma.ops.open(vma)
 
     def _cut(self, vma: Vma, start: int, end: int) -> None:
         """Take [start, end) out of `vma`."""
+        self._vmas.remove(vma)
         for low, high in ((vma.start, start), (end, vma.end)):
             if low < high:
                 self._adopt(vma.part(low, high))
-        if self._vmas.get(vma.start) is vma:
-            del self._vmas[vma.start]
         if vma.ops.close:
             vma.ops.close(vma)
         self._drop(vma)
@@ -200,12 +208,15 @@ class AddressSpace:
         """(mapping, offset in it, bytes) that cover [address, address + size)."""
         end = address + size
         while address < end:
-            vma = self.find(address)
+            vma = self._vmas.find(address) or self._find_scratch(address)
             if vma is None:
                 raise UserFault("SIGSEGV", address, f"nothing is mapped there by {self.owner}")
             length = min(end, vma.end) - address
             yield vma, address - vma.start, length
             address += length
+
+    def _find_scratch(self, address: int) -> Vma | None:
+        return next((vma for vma in self._scratch.values() if vma.start <= address < vma.end), None)
 
     def _mapping(self, vma: Vma, at: int, length: int) -> KernelMapping:
         """The pages that bytes [at, at + length) lie in, all present, as the program's CPU sees them."""

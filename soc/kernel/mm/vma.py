@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntFlag
 from errno import EINVAL
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -63,9 +64,9 @@ class VmOperations:
 class Vma:
     """[start, end) of `mm`, whole pages. `pgoff` is the file's page at `start`, `holder` has its reference.
 
-    `frames`, shape (pages,), are entries of the page table, ABSENT where there is none; `cached`
-    how the CPU sees them. `copies` are the pages a private mapping has written, by page number.
-    `private` belongs to whoever mapped it. `anonymous` memory has bytes and no frames.
+    `frames` are ABSENT where there is no page; `cached` is how the CPU sees them. `copies` are the
+    pages a private mapping has written, by page number. `private` belongs to whoever mapped it.
+    `anonymous` memory has bytes and no frames.
     """
 
     mm: AddressSpace
@@ -78,13 +79,13 @@ class Vma:
     cached: bool = True
     ops: VmOperations = field(default_factory=VmOperations)
     private: object = None
-    frames: Frames = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     copies: dict[int, bytearray] = field(default_factory=dict)
     anonymous: bytearray | None = None
 
-    def __post_init__(self) -> None:
-        if not len(self.frames):
-            self.frames = np.full(self.pages, ABSENT, dtype=np.int64)
+    @cached_property
+    def frames(self) -> Frames:
+        """Entries of the page table, shape (pages,): made when somebody first looks."""
+        return np.full(self.pages, ABSENT, dtype=np.int64)
 
     @property
     def pages(self) -> int:
@@ -125,7 +126,7 @@ class Vma:
         """A mapping of [start, end) of this one, without a reference to the file of its own."""
         first, last = (start - self.start) >> PAGE_SHIFT, (end - self.start) >> PAGE_SHIFT
         bytes_ = None if self.anonymous is None else self.anonymous[start - self.start : end - self.start]
-        return Vma(
+        part = Vma(
             self.mm,
             start,
             end,
@@ -136,10 +137,12 @@ class Vma:
             self.cached,
             self.ops,
             self.private,
-            self.frames[first:last].copy(),
             {page - first: bytearray(data) for page, data in self.copies.items() if first <= page < last},
             bytes_,
         )
+        if self.anonymous is None:
+            part.frames = self.frames[first:last].copy()
+        return part
 
     def __str__(self) -> str:
         what = f"{self.file}" if self.file is not None else "anonymous memory"

@@ -8,32 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from errno import EINTR
 from socket import AF_UNIX, SOCK_STREAM
 
-from soc.kernel.errors import ERESTARTSYS, KernelError
 from soc.kernel.fs import pidfd
-from soc.kernel.fs.file import Holder
 from soc.kernel.net import message, unix
 from soc.kernel.net.sock import UnixSocket, of_file
 from soc.kernel.net.sockets import UnixSockets
 from soc.kernel.net.transfer import Received
-from soc.kernel.task import Task
+from soc.kernel.syscall import SystemCalls
 
 
-class SocketCalls(Task):
+class SocketCalls(SystemCalls):
     """What a process does with sockets. An address is a path, or a name that begins with a NUL."""
 
     def socket(self, kind: int = SOCK_STREAM, family: int = AF_UNIX, protocol: int = 0) -> int:
         """`kind` may have SOCK_CLOEXEC and SOCK_NONBLOCK. -EAFNOSUPPORT, -ESOCKTNOSUPPORT, -EMFILE."""
-        with self.kernel.sched.running(self):
+        with self._running():
             return unix.socket(self, family, kind, protocol)
 
     def socketpair(
         self, kind: int = SOCK_STREAM, family: int = AF_UNIX, protocol: int = 0
     ) -> tuple[int, int]:
         """Two sockets connected to each other. As `socket`."""
-        with self.kernel.sched.running(self):
+        with self._running():
             return unix.socketpair(self, family, kind, protocol)
 
     def bind(self, fd: int, address: str) -> None:
@@ -43,7 +40,7 @@ class SocketCalls(Task):
 
     def unlink(self, path: str) -> None:
         """Free the path of a socket. -ENOENT."""
-        with self.kernel.sched.running(self):
+        with self._running():
             unix.unlink(self.kernel.subsystem(UnixSockets), path)
 
     def listen(self, fd: int, backlog: int = 128) -> None:
@@ -78,24 +75,16 @@ class SocketCalls(Task):
 
     def pidfd_open(self, pid: int, flags: int = 0) -> int:
         """An fd that stands for a process. -EINVAL, -ESRCH, -EMFILE."""
-        with self.kernel.sched.running(self):
+        with self._running():
             return pidfd.pidfd_open(self, pid, flags)
 
     def pidfd_getfd(self, fd: int, target: int, flags: int = 0) -> int:
         """An fd for file `target` of the process of `fd`. -EBADF, -EINVAL, -EPERM, -ESRCH, -EMFILE."""
-        with self.kernel.sched.running(self):
+        with self._running():
             return pidfd.pidfd_getfd(self, fd, target, flags)
 
     @contextmanager
     def _socket(self, fd: int, call: str) -> Iterator[UnixSocket]:
         """The socket of `fd`, kept for the length of a call; a signal ends it with -EINTR."""
-        with self.kernel.sched.running(self):
-            file = self.files.file(fd)
-            sock = of_file(file)
-            with file.kept(Holder("kernel", f"{call} of {self}")):
-                try:
-                    yield sock
-                except KernelError as error:
-                    if error.errno == ERESTARTSYS:
-                        raise KernelError(EINTR, error.why) from error
-                    raise
+        with self._using(fd, call) as file:
+            yield of_file(file)

@@ -8,9 +8,11 @@ Not modelled: MSG_PEEK, MSG_OOB, MSG_WAITALL, credentials.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from errno import EINVAL
 from socket import SOCK_STREAM
 from typing import TYPE_CHECKING
 
+from soc.kernel.errors import KernelError
 from soc.kernel.fs.file import Holder
 from soc.kernel.net.dgram import receive_datagram, send_datagram
 from soc.kernel.net.scm import scm_destroy, scm_fp_copy
@@ -45,7 +47,10 @@ def recvmsg(task: Task, sock: UnixSocket, size: int, control: int, flags: int) -
     """At most `size` bytes, and files in `control` bytes for control messages, at the lowest free fds.
 
     What does not fit of the files is closed, and flags has MSG_CTRUNC. No bytes: the end of a
-    stream. -EINVAL for a stream that is not connected, -ECONNRESET, -EAGAIN, -ERESTARTSYS, -EFAULT.
+    stream. -EINVAL for a negative size or a stream that is not connected, -ECONNRESET, -EAGAIN,
+    -ERESTARTSYS, -EFAULT.
     """
+    if size < 0:
+        raise KernelError(EINVAL, f"recvmsg: {size} bytes")
     receive = receive_stream if sock.kind == SOCK_STREAM else receive_datagram
     return receive(task, sock, size, control, flags)

@@ -20,7 +20,7 @@ from errno import (
     EPROTONOSUPPORT,
     ESOCKTNOSUPPORT,
 )
-from os import O_NONBLOCK
+from os import O_NONBLOCK, fsencode
 from socket import AF_UNIX, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM
 from typing import TYPE_CHECKING
 
@@ -54,7 +54,7 @@ def socketpair(task: Task, family: int, kind: int, protocol: int) -> tuple[int, 
 
 def bind(sock: UnixSocket, address: str) -> None:
     """-EINVAL for a bound socket or a bad address, -EADDRINUSE."""
-    if not address or len(address.encode()) > PATH_MAX:
+    if not address or len(fsencode(address)) > PATH_MAX:
         raise KernelError(EINVAL, f"{address!r} is no address: it has 1 to {PATH_MAX} bytes")
     names = sock.sockets.names
     if address in names:

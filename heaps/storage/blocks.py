@@ -22,9 +22,6 @@ from soc.memory.span import Frames
 ORDERS = (8, 4, 0)
 """Blocks of 1 MiB, 64 KiB and 4 KiB."""
 
-Block = tuple[int, int]
-"""(first frame, order)."""
-
 Parts = list[tuple[int, Frames]]
 """Blocks as (order, their first frames)."""
 
@@ -82,12 +79,6 @@ def give_blocks(source: BlockSource, table: SgTable) -> None:
         frames = table.starts[table.lengths == PAGE_SIZE << order] >> PAGE_SHIFT
         if len(frames):
             source.give(order, frames)
-
-
-def blocks_of(table: SgTable) -> list[Block]:
-    """The blocks of `table`, in order."""
-    orders = (int(length >> PAGE_SHIFT).bit_length() - 1 for length in table.lengths)
-    return list(zip((table.starts >> PAGE_SHIFT).tolist(), orders, strict=True))
 
 
 def _give_all(source: BlockSource, parts: Parts) -> None:

@@ -15,7 +15,7 @@ from itertools import islice
 
 import numpy as np
 
-from heaps.blocks import ORDERS
+from heaps.storage.blocks import ORDERS
 from soc.memory.pages import PageAllocator
 
 IsHighmem = Callable[[int], bool]

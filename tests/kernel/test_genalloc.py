@@ -6,8 +6,8 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
-from heaps.genpool import GenPool
 from soc.address import PhysAddr
+from soc.kernel.mm.genalloc import GenPool
 
 PAGE = 4096
 BASE = PhysAddr(0xBC00_0000)
