@@ -173,11 +173,11 @@ def _parser() -> argparse.ArgumentParser:
         "flow",
         help="run one of the sources' flows and show the reference counts step by step",
         description="Runs a flow: each call, who made it, and after it the references by holder. "
-        "A mistake that the flow shows must be found and named.",
+        "A mistake that the flow shows must be found and named. = stands for the same holders as before.",
         epilog="example: soc flow exynos-vb2; without a name, lists the flows; "
         "exit status: 0 ended as it says, 1 did not",
     )
-    flow.add_argument("name", nargs="?", metavar="FLOW")
+    flow.add_argument("name", nargs="?", metavar="FLOW", help="its name; without one, all are listed")
     flow.set_defaults(command=_flow)
     return parser
 
