@@ -9,11 +9,14 @@ This heap is no part of Linux.
 from __future__ import annotations
 
 import os
+from errno import ENOMEM
 from typing import TYPE_CHECKING
 
 from heaps.dma_heap import DmaHeap, DmaHeapOps, dma_heap_add
 from heaps.negotiated.buffer import NegotiatedBuffer
 from heaps.negotiated.sources import Sources
+from soc.address import PAGE_SHIFT, human_size
+from soc.kernel.errors import KernelError
 from soc.kernel.generation import Generation
 
 if TYPE_CHECKING:
@@ -33,7 +36,14 @@ class NegotiatedHeap:
         self._sources = Sources(kernel, name)
 
     def buffer(self, size: int, fd_flags: int = os.O_RDWR) -> DmaBuf:
-        """A buffer of `size` bytes, whole pages, without memory; its reference is the heap's. -ENOMEM."""
+        """A buffer of `size` bytes, whole pages, without memory; its reference is the heap's.
+
+        -ENOMEM, also for more than the machine has.
+        """
+        total = self.kernel.memory.dram.page_count << PAGE_SHIFT
+        if size > total:
+            wanted = f"a buffer of {size} bytes"
+            raise KernelError(ENOMEM, f"{self.name}: {wanted} in a machine of {human_size(total)}")
         self.kernel.faults.kmalloc("negotiated_buffer")
         return NegotiatedBuffer(self.kernel, self._sources, size).export(self.name, self.dynamic, fd_flags)
 

@@ -200,12 +200,21 @@ def test_a_window_that_begins_above_the_memory_there_is_leaves_none(bench: Negot
 def test_more_than_there_is_is_enomem_at_the_first_map_and_not_before(
     bench: NegotiatedBench, label: str
 ) -> None:
-    dmabuf = bench.buffer(1 << 30)
+    dmabuf = bench.buffer(bench.kernel.memory.dram.page_count * PAGE)
     (attachment,) = bench.attach_all(dmabuf, label)
     with pytest.raises(KernelError) as error:
         dma_buf_map_attachment_unlocked(attachment, TO)
     assert error.value.errno == ENOMEM
     bench.end(dmabuf)
+
+
+@pytest.mark.parametrize("more", [PAGE, 1 << 62, (1 << 64) - PAGE])
+def test_more_than_the_machine_has_is_enomem_at_once(bench: NegotiatedBench, more: int) -> None:
+    total = bench.kernel.memory.dram.page_count * PAGE
+    with pytest.raises(KernelError) as caught:
+        NegotiatedHeap(bench.kernel).buffer(total + more)
+    assert caught.value.errno == ENOMEM
+    assert f"a buffer of {total + more} bytes in a machine of" in caught.value.why
 
 
 def test_a_mask_that_is_raised_in_time_is_the_one_that_counts(bench: NegotiatedBench) -> None:
