@@ -18,7 +18,7 @@ from heaps.dma_heap import DmaHeap, DmaHeapOps, HeapBuffer, dma_heap_add
 from heaps.storage.cma import CmaMemory
 from soc.kernel.errors import KernelError
 from soc.kernel.generation import Generation
-from soc.kernel.mm.vma import VmFlags, VmOperations
+from soc.kernel.mm.vma import PFN_FLAGS, VmOperations
 
 if TYPE_CHECKING:
     from soc.dmabuf import DmaBuf, DmaBufAttachment
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from soc.kernel.scatterlist import DmaDirection, SgTable
 
 DEFAULT_CMA_NAME = "default_cma_region"
-PFN_FLAGS = VmFlags.IO | VmFlags.PFNMAP | VmFlags.DONTEXPAND | VmFlags.DONTDUMP
 
 
 class CmaHeapConfig:

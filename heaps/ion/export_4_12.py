@@ -10,7 +10,6 @@ Not modelled: mapping one attachment twice, which maps its one table again.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from errno import ENOMEM
 from typing import TYPE_CHECKING, cast
 
@@ -34,13 +33,6 @@ if TYPE_CHECKING:
     from soc.kernel.task import Task
 
 
-@dataclass(eq=False)
-class IonAttachment:
-    """ion_dma_buf_attachment: an attachment's own copy of the buffer's table."""
-
-    table: SgTable
-
-
 def ion_alloc_fd(device: IonDevice, task: Task, length: int, heap_id_mask: int, flags: int) -> int:
     """An fd, close-on-exec, of a new buffer: the errno of `ion_buffer_alloc`, -ENOMEM, -EMFILE."""
     buffer = ion_buffer_alloc(device, length, 0, heap_id_mask, flags)
@@ -59,12 +51,12 @@ def ion_alloc_fd(device: IonDevice, task: Task, length: int, heap_id_mask: int, 
 def _attach(dmabuf: DmaBuf, attachment: DmaBufAttachment) -> None:
     for what in ("ion_dma_buf_attachment", "sg_table"):
         dmabuf.kernel.faults.kmalloc(what)
-    attachment.priv = IonAttachment(buffer_of(dmabuf).table.copy())
+    attachment.priv = buffer_of(dmabuf).table.copy()
 
 
 def _map_dma_buf(attachment: DmaBufAttachment, direction: DmaDirection) -> SgTable:
     """-ENOMEM for whatever the DMA API says."""
-    table = _of(attachment).table
+    table = _table_of(attachment)
     try:
         dma_map_sgtable(attachment.device, table, direction, what=str(attachment.dmabuf))
     except KernelError as error:
@@ -82,7 +74,7 @@ def _begin_cpu_access(dmabuf: DmaBuf, direction: DmaDirection) -> None:
     if buffer.heap.ops.map_kernel:
         _kmap_get(buffer)
     for attachment in _mapped(dmabuf):
-        dma_sync_sgtable_for_cpu(attachment.device, _of(attachment).table, direction)
+        dma_sync_sgtable_for_cpu(attachment.device, _table_of(attachment), direction)
 
 
 def _end_cpu_access(dmabuf: DmaBuf, direction: DmaDirection) -> None:
@@ -91,7 +83,7 @@ def _end_cpu_access(dmabuf: DmaBuf, direction: DmaDirection) -> None:
         with buffer.lock:
             buffer.kmap_put()
     for attachment in _mapped(dmabuf):
-        dma_sync_sgtable_for_device(attachment.device, _of(attachment).table, direction)
+        dma_sync_sgtable_for_device(attachment.device, _table_of(attachment), direction)
 
 
 def _kmap_get(buffer: IonBuffer) -> None:
@@ -112,11 +104,12 @@ def _release(dmabuf: DmaBuf) -> None:
 
 def _mapped(dmabuf: DmaBuf) -> list[DmaBufAttachment]:
     """The attachments that have their table mapped."""
-    return [attachment for attachment in dmabuf.attachments if _of(attachment).table.nents]
+    return [attachment for attachment in dmabuf.attachments if _table_of(attachment).nents]
 
 
-def _of(attachment: DmaBufAttachment) -> IonAttachment:
-    return cast(IonAttachment, attachment.priv)
+def _table_of(attachment: DmaBufAttachment) -> SgTable:
+    """The attachment's own copy of the buffer's table (ion_dma_buf_attachment)."""
+    return cast(SgTable, attachment.priv)
 
 
 ION_4_12_OPS = DmaBufOps(

@@ -21,15 +21,13 @@ from typing import TYPE_CHECKING, cast
 from heaps.aliases import warn_of_aliases
 from soc.kernel.dma.arch_sync import arch_sync_dma_for_device, needs_maintenance
 from soc.kernel.errors import KernelError
-from soc.kernel.mm.vma import Vma, VmFlags, VmOperations
+from soc.kernel.mm.vma import PFN_FLAGS, Vma, VmOperations
 from soc.memory.span import PageSpan
 
 if TYPE_CHECKING:
     from heaps.ion.buffer import IonBuffer
     from soc.kernel.device import Device
     from soc.kernel.scatterlist import DmaDirection
-
-FAULT_FLAGS = VmFlags.IO | VmFlags.PFNMAP | VmFlags.DONTEXPAND | VmFlags.DONTDUMP
 
 
 def ion_mmap(buffer: IonBuffer, vma: Vma, faults: bool = True) -> None:
@@ -45,7 +43,7 @@ def ion_mmap(buffer: IonBuffer, vma: Vma, faults: bool = True) -> None:
     frames = buffer.frames[vma.pgoff : vma.pgoff + vma.pages]
     warn_of_aliases(buffer.device.kernel, frames, vma.cached, f"mapping of {buffer} by {vma.mm.owner}")
     if faults and buffer.faults_user_mappings:
-        vma.flags |= FAULT_FLAGS
+        vma.flags |= PFN_FLAGS
         vma.private = buffer
         vma.ops = ION_VM_OPS
         _open(vma)

@@ -28,7 +28,7 @@ from soc.kernel.dma import (
     dma_unmap_sgtable,
 )
 from soc.kernel.errors import KernelError
-from soc.kernel.mm.vma import Vma, VmFlags, VmOperations
+from soc.kernel.mm.vma import PFN_FLAGS, Vma, VmOperations
 from soc.kernel.mm.vmap import KernelMapping
 from soc.kernel.scatterlist import DmaDirection, SgTable
 
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from soc.kernel.device import Device
     from soc.kernel.kernel import Kernel
     from soc.kernel.sched.thread import Thread
-
-PFN_FLAGS = VmFlags.IO | VmFlags.PFNMAP | VmFlags.DONTEXPAND | VmFlags.DONTDUMP
 
 
 class NegotiatedBuffer:

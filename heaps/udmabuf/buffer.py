@@ -22,7 +22,7 @@ from soc.kernel.dma import (
     dma_unmap_sgtable,
 )
 from soc.kernel.errors import KernelError
-from soc.kernel.mm.vma import Vma, VmFlags, VmOperations
+from soc.kernel.mm.vma import PFN_FLAGS, Vma, VmFlags, VmOperations
 from soc.kernel.mm.vmap import KernelMapping
 from soc.kernel.scatterlist import DmaDirection, SgTable
 from soc.memory.span import Frames
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from soc.kernel.device import Device
     from soc.kernel.kernel import Kernel
 
-PFN_FLAGS = VmFlags.PFNMAP | VmFlags.DONTEXPAND | VmFlags.DONTDUMP
+NOT_IO_FLAGS = PFN_FLAGS & ~VmFlags.IO
 
 
 class Udmabuf:
@@ -80,7 +80,7 @@ class Udmabuf:
         """Pages are entered as they are touched. -EINVAL for a private mapping."""
         if not vma.shared:
             raise KernelError(EINVAL, f"{dmabuf}: {vma} is private")
-        vma.flags |= PFN_FLAGS
+        vma.flags |= NOT_IO_FLAGS
         vma.private = self
         vma.ops = VmOperations(udmabuf_vm_fault)
 

@@ -46,6 +46,10 @@ class VmFlags(IntFlag):
     DONTDUMP = 0x4000000
 
 
+PFN_FLAGS = VmFlags.IO | VmFlags.PFNMAP | VmFlags.DONTEXPAND | VmFlags.DONTDUMP
+"""What a mapping of page frames has that the kernel does not manage for it."""
+
+
 @dataclass(frozen=True)
 class VmOperations:
     """What the owner of a mapping does.
@@ -115,7 +119,7 @@ class Vma:
             raise KernelError(EINVAL, f"{len(frames)} pages at {address:#x} are not inside {self}")
         if self.copy_on_write and len(frames) != self.pages:
             raise KernelError(EINVAL, f"{self} is private: a part of it cannot be remapped")
-        self.flags |= VmFlags.IO | VmFlags.PFNMAP | VmFlags.DONTEXPAND | VmFlags.DONTDUMP
+        self.flags |= PFN_FLAGS
         self.frames[first : first + len(frames)] = frames
 
     def zap(self) -> None:
