@@ -2,7 +2,7 @@
 
 Every enabled node whose `compatible` is in the catalogue becomes a hardware
 model on the bus. IOMMUs come first, so that the masters behind them find their
-translator, then interrupt controllers, then the rest in tree order.
+translator, then interrupt controllers, clocks and GPIOs, then the rest in tree order.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ class Machine:
         self._coherent: list[Master] = []
         self._incoherent: list[Master] = []
         self._processor: Processor | None = None
+        self._power: StopReason | None = None
         nodes = [node for node in tree.walk() if node.enabled and node.match(catalogue) is not None]
         for node in sorted(nodes, key=_build_order):
             self._build(node)
@@ -113,6 +114,8 @@ class Machine:
             if self.interrupted():
                 raise KeyboardInterrupt
             self.clock.run_due()
+            if self._power is not None:
+                return self._power
             event = self.clock.next_event()
             reason = self._processor.run(until if event is None else min(event, until))
             if reason is not None:
@@ -134,7 +137,8 @@ class Machine:
         master = self.bus.master(self._master_name(node))
         irqs = tuple(IrqLine(f"{node.name}.{index}") for index in range(len(node.interrupts)))
         port = self._dma_port(node, master)
-        slot = Slot(node, self.clock, self.bus, irqs, master, port, self._log_for(node))
+        log = self._log_for(node)
+        slot = Slot(node, self.clock, self.bus, irqs, master, port, log, self._request_power, self._provider)
         model = kind(slot)
         self._slots[node.path] = slot
         if len(node.reg) < len(model.targets):
@@ -157,6 +161,14 @@ class Machine:
         if model.dma:
             (self._coherent if node.dma_coherent else self._incoherent).append(master)
         self.models[node.path] = model
+
+    def _request_power(self, reason: StopReason) -> None:
+        """A model ends the run, once the processor is between two slices."""
+        self._power = reason
+        self.clock.after(0, lambda: None)
+
+    def _provider(self, node: Node) -> Model | None:
+        return self.models.get(node.path)
 
     def _master_name(self, node: Node) -> str:
         """The node's name; its path where another node has the same name."""
@@ -208,7 +220,10 @@ def _bank(memory: MemoryRange) -> Bank:
         ) from error
 
 
+PROVIDERS = ("#iommu-cells", "#interrupt-cells", "#clock-cells", "#gpio-cells")
+"""Who must be there before its users, first to last."""
+
+
 def _build_order(node: Node) -> int:
-    if "#iommu-cells" in node.properties:
-        return 0
-    return 1 if "#interrupt-cells" in node.properties else 2
+    found = [order for order, cells in enumerate(PROVIDERS) if cells in node.properties]
+    return min(found, default=len(PROVIDERS))

@@ -6,7 +6,7 @@ its DMA port and the clock; it never sees a dma-buf, a driver or the kernel.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
@@ -15,7 +15,8 @@ from soc.clock import Clock
 from soc.devicetree.tree import Node
 from soc.iommu.port import DmaPort
 from soc.irq import IrqLine, Sink
-from soc.registers import RegisterTable
+from soc.processor import StopReason
+from soc.registers import CpuRegister, RegisterTable, SystemRegister
 
 
 @dataclass
@@ -25,6 +26,8 @@ class Slot:
     `irqs` are its interrupt lines in the order of the node's `interrupts`;
     `dma` is its port (stream id of its first `iommus` entry); `master` is the
     same agent on the bus below any IOMMU, for table walks; `log` takes one line.
+    `power` ends the machine's run: a watchdog's reset, a power button's power-off.
+    `provider` finds the model that a phandle names, such as a clock or a GPIO controller.
     """
 
     node: Node
@@ -34,6 +37,8 @@ class Slot:
     master: Master
     dma: DmaPort
     log: Callable[[str], None]
+    power: Callable[[StopReason], None] = lambda reason: None
+    provider: Callable[[Node], Model | None] = lambda node: None
 
     def irq(self, name: str) -> IrqLine:
         """The line that `interrupt-names` calls `name`; one that leads nowhere if the board has none."""
@@ -66,3 +71,10 @@ class InterruptController(Protocol):
     def input(self, specifier: tuple[int, ...]) -> Sink:
         """Where the line of an `interrupts` specifier ends. ValueError if it is malformed."""
         ...
+
+
+@runtime_checkable
+class CpuInterface(Protocol):
+    """A model with registers inside the CPU, reached by MRS and MSR (a GICv3's ICC_*)."""
+
+    cpu_registers: Mapping[SystemRegister, CpuRegister]

@@ -23,6 +23,9 @@ Reader = Callable[..., int]
 Writer = Callable[..., None]
 Log = Callable[[str], None]
 
+SystemRegister = tuple[int, int, int, int, int]
+"""A register or system instruction of the CPU by (op0, op1, CRn, CRm, op2), as in the Arm ARM, C5."""
+
 ACCESS = {
     "rw": "read and write",
     "ro": "read only, writes ignored",
@@ -83,6 +86,19 @@ class Register:
         """`value` with its fields by name, for dumps: `CTRL=0x3 {RUN=1 ...}`."""
         parts = " ".join(f"{f.name}={f.get(value):#x}" for f in self.fields)
         return f"{self.name}={value:#x}" + (f" {{{parts}}}" if parts else "")
+
+
+@dataclass(frozen=True)
+class CpuRegister:
+    """A system register that a model answers for; without a reader or a writer that access is UNDEFINED.
+
+    `level` is the lowest exception level that may access it.
+    """
+
+    name: str
+    read: Callable[[], int] | None = None
+    write: Callable[[int], None] | None = None
+    level: int = 1
 
 
 class RegisterTable:

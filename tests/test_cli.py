@@ -220,7 +220,7 @@ def test_an_interrupt_from_the_keyboard_is_no_traceback(
     def interrupted(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("soc.cli.run_scenario", interrupted)
+    monkeypatch.setattr("soc.cli.run.run_scenario", interrupted)
     status, _, errors = soc(capsys, "run", write_scenario(tmp_path), "--quiet")
     assert (status, errors) == (130, "soc: interrupted\n")
 
@@ -232,7 +232,7 @@ def test_what_stops_a_run_is_one_line_and_status_2(
         (SocError("cpu: nothing answers"), "soc: cpu: nothing answers\n"),
         (MemoryError(), "soc: this host has too little memory for the board\n"),
     ):
-        monkeypatch.setattr("soc.cli.run_scenario", Mock(side_effect=error))
+        monkeypatch.setattr("soc.cli.run.run_scenario", Mock(side_effect=error))
         assert soc(capsys, "run", write_scenario(tmp_path), "--quiet") == (2, "", line)
 
 
