@@ -2,7 +2,8 @@
 
 Every enabled node whose `compatible` is in the catalogue becomes a hardware
 model on the bus. IOMMUs come first, so that the masters behind them find their
-translator, then interrupt controllers, clocks and GPIOs, then the rest in tree order.
+translator, then interrupt controllers, clocks and GPIOs, then the rest in tree order,
+those that watch a syscon last.
 """
 
 from __future__ import annotations
@@ -226,4 +227,4 @@ PROVIDERS = ("#iommu-cells", "#interrupt-cells", "#clock-cells", "#gpio-cells")
 
 def _build_order(node: Node) -> int:
     found = [order for order, cells in enumerate(PROVIDERS) if cells in node.properties]
-    return min(found, default=len(PROVIDERS))
+    return min(found, default=len(PROVIDERS) + ("regmap" in node.properties))

@@ -47,6 +47,18 @@ class Slot:
             return self.irqs[names.index(name)]
         return IrqLine(f"{self.node.name}.{name} (not connected)")
 
+    def clock_rate(self, name: str, default: int) -> int:
+        """Hz of the clock that `clock-names` calls `name`, else of the first, as clk_get without a name.
+
+        `default` if the board gives no clock, or one that has no model.
+        """
+        clocks = self.node.phandles("clocks", "#clock-cells")
+        names = self.node.strings("clock-names")[: len(clocks)]
+        if not clocks:
+            return default
+        source = self.provider(clocks[names.index(name) if name in names else 0].node)
+        return source.rate if isinstance(source, ClockSource) else default
+
 
 class Model(Protocol):
     """A hardware model. `targets` answers for the node's `reg` entries, in order.
@@ -71,6 +83,13 @@ class InterruptController(Protocol):
     def input(self, specifier: tuple[int, ...]) -> Sink:
         """Where the line of an `interrupts` specifier ends. ValueError if it is malformed."""
         ...
+
+
+@runtime_checkable
+class ClockSource(Protocol):
+    """A model that others take their clock from, at `rate` Hz."""
+
+    rate: int
 
 
 @runtime_checkable

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from soc.board import Machine
 from soc.cpu.core import TIMER_FREQUENCY, Cpu
 from soc.cpu.image import Image
-from soc.cpu.psci import CALLS, Conduit
+from soc.cpu.psci import CALL_LEVEL, CALLS, Conduit
+from soc.cpu.ways import Choice
+from soc.device import CpuInterface
 from soc.devicetree.tree import Node, Tree
 from soc.errors import BadInput
 from soc.memory.cache.comparing import ComparingCache
@@ -21,8 +26,21 @@ CORE_MODELS = {CORE: "Cpu", TIMER: "GenericTimer", **dict.fromkeys(PSCI, "Psci")
 LONGEST_SLICE = 100_000_000
 """Nanoseconds a guest runs before the machine looks whether it is still wanted."""
 
-PHYSICAL, VIRTUAL = 1, 2
-"""Places of the two timers of this core among the node's interrupts (binding arm,arch_timer)."""
+ID_AA64PFR0_EL1 = (3, 0, 0, 4, 0)
+GIC_REGISTERS = 1 << 24
+"""Its field that says that the GIC is reached by system registers."""
+
+Pause = Callable[[int], int]
+"""Waits so many nanoseconds of the host for something to come in; how many it waited."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """How the core starts: which ways of driving it, on which time, at which exception level."""
+
+    engine: Choice = "auto"
+    host_time: bool = False
+    level: int = 1
 
 
 class Guest:
@@ -30,11 +48,17 @@ class Guest:
 
     It has what the board's nodes say: without one for PSCI its calls are UNDEFINED,
     without one for the timer the system counter stands still and CNTFRQ_EL0 is 0.
-    BadInput for a board without a core, or with a PSCI `method` that does not exist.
+    BadInput for a board without a core, or with a PSCI `method` that does not exist
+    or goes to a level that the program owns.
     """
 
-    def __init__(self, machine: Machine, image: Image, arguments: tuple[int, ...]) -> None:
+    def __init__(
+        self, machine: Machine, image: Image, arguments: tuple[int, ...], start: Start | None = None
+    ) -> None:
         self._machine = machine
+        self.pause: Pause | None = None
+        self._asleep = False
+        start = start or Start()
         tree = machine.tree
         if not tree.compatible(CORE):
             raise BadInput(f"the board has no enabled {CORE} to run firmware on", tree.root.where)
@@ -43,10 +67,14 @@ class Guest:
             machine.bus,
             machine.clock,
             machine.log.append,
+            engine=start.engine,
             timer_frequency=timer.number("clock-frequency", TIMER_FREQUENCY) if timer else 0,
-            psci=_conduit(tree),
+            psci=_conduit(tree, start.level),
             cache=machine.add_cache(ComparingCache),
+            host_time=start.host_time,
+            level=start.level,
         )
+        self._connect_registers()
         self.cpu.load(image)
         self.cpu.reset(image.entry, *arguments)
         if timer is not None:
@@ -60,6 +88,7 @@ class Guest:
         """Execute until `until`; waiting for an interrupt passes time. What stopped it for good, or None."""
         until = min(until, self._machine.clock.now + LONGEST_SLICE)
         reason = self.cpu.run(until)
+        self._asleep = reason is StopReason.WFI
         if reason is StopReason.TIME:
             return None
         if reason is StopReason.WFI:
@@ -67,27 +96,47 @@ class Guest:
             return None
         return reason
 
+    @property
+    def asleep_for_ever(self) -> bool:
+        """It waits for an interrupt, and nothing is on the agenda that could raise one."""
+        return self._asleep and self._machine.clock.next_event() is None
+
     def _wait(self, until: int) -> None:
         """Sleep to the next event, which may be nearer than `until` by now."""
-        event = self._machine.clock.next_event()
-        self._machine.clock.advance(until if event is None else min(event, until))
+        clock = self._machine.clock
+        event = clock.next_event()
+        end = until if event is None else min(event, until)
+        if self.pause is not None and end > clock.now:
+            end = clock.now + min(self.pause(end - clock.now), end - clock.now)
+        clock.advance(end)
+
+    def _connect_registers(self) -> None:
+        """Models with registers inside the core, which says so in its identification."""
+        for model in self._machine.models.values():
+            if not isinstance(model, CpuInterface):
+                continue
+            for register, behaviour in model.cpu_registers.items():
+                self.cpu.registers.define(register, behaviour)
+            features = self.cpu.read_system(ID_AA64PFR0_EL1) | GIC_REGISTERS
+            self.cpu.registers.on_read(ID_AA64PFR0_EL1, lambda value=features: value)
 
     def _wire_timer(self, node: Node) -> None:
-        for index, line in (
-            (PHYSICAL, self.cpu.timer.physical_irq),
-            (VIRTUAL, self.cpu.timer.virtual_irq),
-        ):
-            if index < len(node.interrupts):
-                interrupt = node.interrupts[index]
-                line.connect(self._machine.interrupt_input(node, interrupt.controller, interrupt.specifier))
+        for line, interrupt in zip(self.cpu.timer.lines, node.interrupts, strict=False):
+            line.connect(self._machine.interrupt_input(node, interrupt.controller, interrupt.specifier))
 
 
-def _conduit(tree: Tree) -> Conduit | None:
+def _conduit(tree: Tree, level: int) -> Conduit | None:
     """By which instruction the board's PSCI is called; None without PSCI."""
     for node in tree.compatible(*PSCI):
         found = node.strings("method")
         for conduit in CALLS.values():
-            if found == (conduit,):
-                return conduit
+            if found != (conduit,):
+                continue
+            if CALL_LEVEL[conduit] <= level:
+                problem = (
+                    f"{conduit} goes to EL{CALL_LEVEL[conduit]}, which is the program's own at EL{level}"
+                )
+                raise BadInput(f"{node.path}: {problem}: start lower, or leave the node out", node.where)
+            return conduit
         raise BadInput(f"method of {node.path} must be hvc or smc", node.where)
     return None

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from soc.registers import ACCESS, Field, Register, RegisterTable
+from soc.system_registers import SystemRegisterTable, system_name
 
 
 def macro_name(*parts: str) -> str:
@@ -21,8 +22,8 @@ def macro_name(*parts: str) -> str:
 def c_header(table: RegisterTable) -> str:
     """The table as macros: X, X(n) and X_COUNT for arrays, X_F_SHIFT and X_F_MASK for fields.
 
-    Offsets are bytes from the block's base. ValueError if two macros would
-    have one name.
+    Offsets are bytes from the block's base, or places of system registers.
+    ValueError if two macros would have one name.
     """
     guard = macro_name(table.name, "REGS_H")
     rows = [(macro_name(table.name, "SPAN"), f"{table.span:#x}", "bytes of address space")]
@@ -35,9 +36,11 @@ def c_header(table: RegisterTable) -> str:
             raise ValueError(f"{table.name}: two macros would be named {plain}")
         names.add(plain)
     width = max(len(name) for name, _, _ in rows)
+    system = isinstance(table, SystemRegisterTable)
     lines = [
         f'/* Generated from the register table "{table.name}"; do not edit.',
         f" * Source: {_comment(table.source)}",
+        *([" * A system register is its place in the instructions MRS and MSR."] if system else []),
         " */",
         f"#ifndef {guard}",
         f"#define {guard}",
@@ -51,22 +54,24 @@ def c_header(table: RegisterTable) -> str:
 
 def markdown(table: RegisterTable) -> str:
     """The table as a documentation page: an overview, then each register's fields."""
+    system = isinstance(table, SystemRegisterTable)
+    where = "The registers lie in the CPU" if system else f"The block spans {table.span:#x} bytes"
     lines = [
         f"# {table.name} registers",
         "",
-        f"Source: {_cell(table.source)}. The block spans {table.span:#x} bytes.",
+        f"Source: {_cell(table.source)}. {where}.",
         "",
-        "| Offset | Register | Access | Reset | Description |",
+        f"| {'Encoding' if system else 'Offset'} | Register | Access | Reset | Description |",
         "|---|---|---|---|---|",
     ]
     digits = _digits(table)
     for register in table.registers:
-        offset = f"`{register.offset:#0{digits}x}`"
+        place = f"`{system_name(register.offset) if system else f'{register.offset:#0{digits}x}'}`"
         if register.count > 1:
             last = register.offset + (register.count - 1) * register.size
-            offset += f" .. `{last:#0{digits}x}`"
+            place += f" .. `{last:#0{digits}x}`"
         doc = register.doc if register.modelled else f"{register.doc} (not modelled)"
-        cells = (offset, _title(register), register.access, f"`{register.reset:#x}`", _cell(doc))
+        cells = (place, _title(register), register.access, f"`{register.reset:#x}`", _cell(doc))
         lines.append(f"| {' | '.join(cells)} |")
     for register in table.registers:
         if register.fields:

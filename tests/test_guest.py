@@ -105,9 +105,9 @@ def test_the_timer_counts_at_the_frequency_of_its_node(guest) -> None:
         1,
     )
     built._machine.run(100, lambda: False)
-    assert (built.cpu.x(1), built.cpu.timer.virtual_irq.level) == (500_000_000, False)
+    assert (built.cpu.x(1), built.cpu.timer.virtual.line.level) == (500_000_000, False)
     built._machine.run(101, lambda: False)
-    assert built.cpu.timer.virtual_irq.level
+    assert built.cpu.timer.virtual.line.level
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_the_timer_counts_at_the_frequency_of_its_node(guest) -> None:
 def test_without_a_timer_no_time_is_counted(guest, change: Change) -> None:
     built = guest(change, COUNT, 0, 7, 7, 1, 1)
     built._machine.run(1_000_000, lambda: False)
-    assert (built.cpu.x(1), built.cpu.x(2), built.cpu.timer.virtual_irq.level) == (0, 0, False)
+    assert (built.cpu.x(1), built.cpu.x(2), built.cpu.timer.virtual.line.level) == (0, 0, False)
     assert built._machine.clock.next_event() is None
 
 

@@ -29,12 +29,13 @@ class CpuInterface:
 
     def __init__(self, distributor: Distributor, irq: IrqLine, fiq: IrqLine, log: Log) -> None:
         self._distributor = distributor
+        self._states = distributor.states
         self._irq = irq
         self._fiq = fiq
         self._log = log
         self._said: set[tuple[str, int]] = set()
         self.regs = regs = RegisterFile(CPU_INTERFACE, log)
-        distributor.on_change = self.refresh
+        distributor.states.on_change = self.refresh
         regs.on_write("CTLR", lambda value: self._keep("CTLR", value))
         regs.on_write("PMR", lambda value: self._keep("PMR", value))
         regs.on_write("APR0", lambda value: self._keep("APR0", value))
@@ -67,7 +68,7 @@ class CpuInterface:
 
     def _group_priority(self, interrupt: int) -> int:
         """The part of the interrupt's priority that decides preemption."""
-        priority = self._distributor.priority[interrupt]
+        priority = self._states.priority[interrupt]
         if self._distributor.group(interrupt) and not self.regs.get("CTLR") & CBPR:
             return priority & -1 << self.regs.get("ABPR")
         return priority & -2 << self.regs.get("BPR")
@@ -79,7 +80,7 @@ class CpuInterface:
         """Group on, above the mask, and above what is in service."""
         return (
             self._group_on(interrupt)
-            and self._distributor.priority[interrupt] < self.regs.get("PMR")
+            and self._states.priority[interrupt] < self.regs.get("PMR")
             and self._group_priority(interrupt) < self.running_priority()
         )
 
@@ -115,7 +116,7 @@ class CpuInterface:
             levels = "NSAPR0" if self._distributor.group(best) else "APR0"
             level = 1 << (self._group_priority(best) >> LEVEL_SHIFT)
             self.regs.set(levels, self.regs.get(levels) | level)
-            self._distributor.acknowledge(best)
+            self._states.acknowledge(best)
             self.refresh()
         return answer
 
@@ -123,7 +124,7 @@ class CpuInterface:
         interrupt = value & 0x3FF
         if interrupt >= INTERRUPTS:
             return
-        if not self._distributor.active >> interrupt & 1:
+        if not self._states.active >> interrupt & 1:
             self._say(name, interrupt, "is not active")
             return
         if name == "AEOIR" and not self._distributor.group(interrupt):
@@ -131,7 +132,7 @@ class CpuInterface:
             return
         self._drop_priority()
         if not self.regs.get("CTLR") & EOI_MODE:
-            self._distributor.deactivate(interrupt)
+            self._states.deactivate(interrupt)
         self.refresh()
 
     def _drop_priority(self) -> None:
@@ -147,7 +148,7 @@ class CpuInterface:
         if not self.regs.get("CTLR") & EOI_MODE:
             self._say("DIR", interrupt, "cannot be deactivated while EOImode is 0")
             return
-        self._distributor.deactivate(interrupt)
+        self._states.deactivate(interrupt)
         self.refresh()
 
     def _say(self, name: str, interrupt: int, problem: str) -> None:

@@ -6,6 +6,7 @@ interrupt IDs. Array elements are the numbered registers (ISENABLER0, ...).
 
 from __future__ import annotations
 
+from devices.gic.identification import IIDR, id_registers
 from soc.registers import Field, Register, RegisterTable
 
 INTERRUPTS = 160
@@ -15,35 +16,11 @@ PRIORITY_MASK = 0xF8
 WORDS = INTERRUPTS // 32
 PERIPHERAL_ID = 0x04_002B_B490
 """PIDR4, PIDR3 .. PIDR0, a byte each; byte 2 bits 7:4 are the architecture version, 2."""
-CELL_ID = 0xB105_F00D
-
-
-def _id_registers() -> list[Register]:
-    """PIDR4-7, PIDR0-3 and CIDR0-3 at the end of the distributor's page."""
-    rows = []
-    for base, name, first, word in (
-        (0xFD0, "PIDR", 4, PERIPHERAL_ID >> 32),
-        (0xFE0, "PIDR", 0, PERIPHERAL_ID),
-        (0xFF0, "CIDR", 0, CELL_ID),
-    ):
-        for index in range(4):
-            byte = (word >> (8 * index)) & 0xFF
-            rows.append(
-                Register(base + 4 * index, f"{name}{first + index}", "ro", "Identification", reset=byte)
-            )
-    return rows
 
 
 _GROUPS = (
     Field("EnableGrp0", 0, doc="group 0 interrupts on"),
     Field("EnableGrp1", 1, doc="group 1 interrupts on"),
-)
-
-_IIDR = (
-    Field("Implementer", 0, 12, "JEP106 code, Arm 0x43b"),
-    Field("Revision", 12, 4),
-    Field("Variant", 16, 4),
-    Field("ProductID", 24, 8),
 )
 
 _INTERRUPT = (Field("ID", 0, 10, "interrupt ID"), Field("CPUID", 10, 3, "CPU that sent the SGI"))
@@ -67,7 +44,7 @@ DISTRIBUTOR = RegisterTable(
             ),
             reset=WORDS - 1,
         ),
-        Register(0x008, "IIDR", "ro", "Distributor identification", _IIDR, reset=0x0200143B),
+        Register(0x008, "IIDR", "ro", "Distributor identification", IIDR, reset=0x0200143B),
         Register(0x080, "IGROUPR", "rw", "Group of each interrupt", count=WORDS),
         Register(0x100, "ISENABLER", "w1s", "Enable; SGIs always are", count=WORDS),
         Register(0x180, "ICENABLER", "w1c", "Disable", count=WORDS),
@@ -119,7 +96,7 @@ DISTRIBUTOR = RegisterTable(
         Register(
             0xF20, "SPENDSGIR", "w1s", "Make an SGI pending, a byte each with a bit per sender", count=4
         ),
-        *_id_registers(),
+        *id_registers(0xFD0, PERIPHERAL_ID),
     ],
 )
 
@@ -183,7 +160,7 @@ CPU_INTERFACE = RegisterTable(
         ),
         Register(0x0D0, "APR0", "rw", "Active priorities of group 0, a bit for each level"),
         Register(0x0E0, "NSAPR0", "rw", "Active priorities of group 1, a bit for each level"),
-        Register(0x0FC, "IIDR", "ro", "CPU interface identification", _IIDR, reset=0x0202143B),
+        Register(0x0FC, "IIDR", "ro", "CPU interface identification", IIDR, reset=0x0202143B),
         Register(0x1000, "DIR", "wo", "Deactivate interrupt", _INTERRUPT),
     ],
 )

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from errno import ENODEV
 from typing import ClassVar
 
+from devices.amba import CELL_ID
 from devices.pl011.regs import (
     ALL_INTERRUPTS,
-    CELL_ID,
     DR_ERRORS,
     PERIPHERAL_ID,
     RT,
@@ -58,7 +58,7 @@ class Pl011Console(Driver):
         if part & PART_MASK != PERIPHERAL_ID & PART_MASK or cell != CELL_ID:
             raise KernelError(ENODEV, f"{self.device.name}: id {part:#010x}/{cell:#010x} is not a PL011")
         self._regs.write("UARTCR", 0)
-        divisor = (UARTCLK * 4 + BAUD // 2) // BAUD
+        divisor = (self._uartclk() * 4 + BAUD // 2) // BAUD
         self._regs.write("UARTIBRD", DIVINT=divisor >> 6)
         self._regs.write("UARTFBRD", DIVFRAC=divisor & 0x3F)
         self._regs.write("UARTLCR_H", WLEN=EIGHT_BITS, FEN=1)
@@ -107,6 +107,11 @@ class Pl011Console(Driver):
         self._regs.write("UARTICR", RX | RT)
         if self._input and self.on_input:
             self.on_input()
+
+    def _uartclk(self) -> int:
+        """Hz of the first of its clocks, a fixed one; 24 MHz where the board gives none."""
+        clocks = self.device.node.phandles("clocks", "#clock-cells")
+        return clocks[0].node.number("clock-frequency", UARTCLK) if clocks else UARTCLK
 
     def _identify(self, name: str) -> int:
         """The four ID bytes of `name` as one word."""

@@ -2,7 +2,8 @@
 
 Transmitted bytes are handed out at once; received characters arrive one by one
 at the programmed baud rate of virtual time, so a guest that reads too late
-loses characters as it would on silicon. UARTCLK is 24 MHz.
+loses characters as it would on silicon. UARTCLK is the clock that the board calls
+`uartclk`, or its first; 24 MHz if it has none.
 
 Source: Arm DDI 0183.
 
@@ -71,6 +72,7 @@ class Pl011:
         self._clock = slot.clock
         self._line = slot.irqs[0] if slot.irqs else None
         self._log = slot.log
+        self._uartclk = slot.clock_rate("uartclk", UARTCLK)
         self._said: set[str] = set()
         self._transmit: deque[int] = deque()
         self._received: deque[int] = deque()
@@ -99,6 +101,14 @@ class Pl011:
         self._wire.extend(data)
         if idle and self._wire:
             self._clock.after(self._character_time(), self._arrive)
+
+    @property
+    def room(self) -> int:
+        """Characters that could be sent to it now without one being lost."""
+        control = self._regs.get("UARTCR")
+        if not control & UARTEN or not control & RXE or control & LBE:
+            return 0
+        return self._depth - len(self._received) - len(self._wire)
 
     def _arrive(self) -> None:
         character = self._wire.popleft()
@@ -251,7 +261,7 @@ class Pl011:
 
     def _bit_time(self) -> int:
         """Nanoseconds a bit: 16 * divisor / UARTCLK, the divisor in 64ths."""
-        return SECOND * self._divisor // (4 * UARTCLK)
+        return SECOND * self._divisor // (4 * self._uartclk)
 
     def _character_time(self) -> int:
         """Nanoseconds from start bit to stop bit."""

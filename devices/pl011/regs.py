@@ -6,14 +6,14 @@ receiver's, what is written the transmitter's or, for UARTRSR, UARTECR.
 
 from __future__ import annotations
 
+from devices.amba import id_registers
 from soc.registers import Field, Register, RegisterTable
 
 FIFO_DEPTH = 16
 UARTCLK = 24_000_000
-"""Hz: the clock of the block on every board."""
+"""Hz: the clock of the block where the board gives none."""
 PERIPHERAL_ID = 0x0024_1011
 """UARTPeriphID3..0 as one word; drivers compare the low 20 bits, the rest is revision and configuration."""
-CELL_ID = 0xB105_F00D
 
 _ERRORS = (
     Field("FE", 0, doc="framing error"),
@@ -36,21 +36,6 @@ _INTERRUPTS = (
     Field("OE", 10, doc="overrun"),
 )
 ALL_INTERRUPTS = sum(field.mask for field in _INTERRUPTS)
-
-
-def _id_registers() -> list[Register]:
-    """UARTPeriphID0-3 and UARTPCellID0-3: one byte of the two words each."""
-    rows = []
-    for base, name, word in ((0xFE0, "UARTPeriphID", PERIPHERAL_ID), (0xFF0, "UARTPCellID", CELL_ID)):
-        for index in range(4):
-            byte = (word >> (8 * index)) & 0xFF
-            rows.append(
-                Register(
-                    base + 4 * index, f"{name}{index}", "ro", "Identification", (Field("ID", 0, 8),), byte
-                )
-            )
-    return rows
-
 
 TABLE = RegisterTable(
     "pl011",
@@ -171,7 +156,7 @@ TABLE = RegisterTable(
         Register(0x084, "UARTITIP", "rw", "Integration test input", modelled=False),
         Register(0x088, "UARTITOP", "rw", "Integration test output", modelled=False),
         Register(0x08C, "UARTTDR", "rw", "Test data", modelled=False),
-        *_id_registers(),
+        *id_registers("UART", PERIPHERAL_ID),
     ],
 )
 

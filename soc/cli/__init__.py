@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from soc import __version__
-from soc.cli import check, flow, regs, run
+from soc.cli import boot, check, dtb, flow, import_, regs, run
 from soc.cli.commands import Parser
 from soc.cli.status import BAD_INPUT, INTERRUPTED, silence
 from soc.errors import SocError
@@ -50,6 +50,6 @@ def _parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"soc {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (check, run, regs, flow):
+    for command in (check, run, boot, regs, flow, dtb, import_):
         command.add(commands)
     return parser

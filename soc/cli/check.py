@@ -21,7 +21,7 @@ def add(commands: Commands) -> None:
         help="read a board and show what the kernel and the models make of it",
         epilog="example: soc check configs/boards/rehearsal.yaml",
     )
-    check.add_argument("board", type=Path, metavar="BOARD.yaml")
+    check.add_argument("board", type=Path, metavar="BOARD", help="a .yaml, .dts or .dtb")
     check.set_defaults(command=_check)
 
 

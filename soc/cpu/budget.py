@@ -68,6 +68,9 @@ class Budget(ABC):
         """Stop before the next block."""
         self.limit(0)
 
+    def settle(self) -> None:  # noqa: B027 - nothing to do for one that counts
+        """The engine has stopped."""
+
 
 class CallbackBudget(Budget):
     """The portable way: a Python callback per block, public API only."""

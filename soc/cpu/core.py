@@ -1,19 +1,21 @@
 """One AArch64 core of the machine, on virtual time.
 
 An instruction takes a fixed number of nanoseconds, so time is a count of
-instructions and two runs of one input are the same run. The core runs in
-slices: from one event of the clock to the next, cut short when an interrupt
-rises or a model puts an earlier event on the agenda.
+instructions and two runs of one input are the same run (or, with `host_time`,
+as many nanoseconds as the host took). The core runs in slices: from one event
+of the clock to the next, cut short when an interrupt rises or a model puts an
+earlier event on the agenda.
 
-Not modelled: timing of caches, EL2 and EL3, several cores, debug and
-performance monitors, trapping of floating point (CPACR_EL1).
+Not modelled: timing of caches, several cores, debug and performance monitors,
+trapping of floating point (CPACR_EL1), Secure EL1, interrupts to EL3.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from unicorn import arm64_const as arm64
 from unicorn import unicorn_const as const
 
 from soc.address import PhysAddr, VirtAddr
@@ -21,26 +23,40 @@ from soc.bus import Bus
 from soc.clock import Clock
 from soc.cpu.budget import INSTRUCTION, LARGEST
 from soc.cpu.caches import CacheMaintenance
+from soc.cpu.code_cache import InstructionCache
 from soc.cpu.engine import ON_INTERRUPT, Engine
-from soc.cpu.entry import DATA_ABORT, PREFETCH_ABORT, SUPERVISOR_CALL, RegisterEntry
+from soc.cpu.entry import BANKS, DATA_ABORT, PREFETCH_ABORT, SUPERVISOR_CALL, RegisterEntry
 from soc.cpu.holes import ABORTS, Holes
 from soc.cpu.image import Image
-from soc.cpu.psci import CALLS, Conduit, Psci
+from soc.cpu.psci import CALL_LEVEL, CALLS, Conduit, Psci
 from soc.cpu.stale import StaleWindows
 from soc.cpu.storm import FaultStorm
-from soc.cpu.sysregs import InstructionCache, SystemRegisters
 from soc.cpu.timer import GenericTimer
 from soc.cpu.watch import Touch, Watches
 from soc.cpu.ways import Choice, choose
 from soc.cpu.windows import BusWindows
 from soc.memory.cache.comparing import ComparingCache
 from soc.processor import StopReason
+from soc.registers import SystemRegister
 
 EXCEPTION_COST = 32
 """Instructions' worth of time an exception takes; it bounds a storm of them."""
 
 TIMER_FREQUENCY = 62_500_000
 """CNTFRQ_EL0: 16 ns per tick."""
+
+
+KEPT_EXCEPTIONS = 8
+
+
+@dataclass(frozen=True)
+class Taken:
+    """An exception that was no call: when (ns), at which pc, with which syndrome and fault address."""
+
+    time: int
+    pc: int
+    esr: int
+    far: int
 
 
 class Cpu:
@@ -50,6 +66,7 @@ class Cpu:
     takes one line, `ns_per_instruction` is at least 1. `psci` is the instruction
     that firmware answers PSCI calls by; the other one, and both if None, are UNDEFINED.
     `cache` is the core's data cache where a master of the bus does not see into it.
+    `level` is the exception level it starts at; the program owns those up to it.
     """
 
     def __init__(
@@ -64,18 +81,22 @@ class Cpu:
         timer_frequency: int = TIMER_FREQUENCY,
         psci: Conduit | None = None,
         cache: ComparingCache | None = None,
+        host_time: bool = False,
+        level: int = 1,
     ) -> None:
         self.bus = bus
         self.clock = clock
         self._log = log
         self._ns = ns_per_instruction
-        self._core = Engine()
-        self._ways = choose(self._core, engine)
+        self._core = Engine(level)
+        self._level = level
+        self._ways = choose(self._core, bus.dram, engine, self._fail, host_time)
         self._budget = self._ways.budget
+        self._line = self._ways.line
         self._traps = RegisterEntry(self._core)
-        registers = SystemRegisters(self._core, self._fail)
-        self._instruction_cache = InstructionCache(self._core, registers, self._budget.cut)
-        self.timer = GenericTimer(self._core, registers, clock, timer_frequency)
+        self.registers = registers = self._ways.registers
+        self._instruction_cache = InstructionCache(self._core, registers, self._ways.code, self._budget.cut)
+        self.timer = GenericTimer(self._core, registers, clock, timer_frequency, self._charge)
         self._psci = Psci(self._core, psci, 0, self._power)
         self._watches = Watches(self._core, bus, clock, self._ways.locator)
         self._maintenance: CacheMaintenance | None = None
@@ -94,6 +115,7 @@ class Cpu:
         self._abort: bool | None = None
         self._lockup = False
         self._storm = FaultStorm()
+        self.exceptions: deque[Taken] = deque(maxlen=KEPT_EXCEPTIONS)
         self._stopped: StopReason | None = None
         self._until = self._slice_start = 0
         self._pc: int = start if start is not None else bus.dram.banks[0].base
@@ -110,6 +132,20 @@ class Cpu:
         """Address of the next instruction."""
         return VirtAddr(self._pc)
 
+    @property
+    def exception_level(self) -> int:
+        return self._core.exception_level()
+
+    @property
+    def syndrome(self) -> int:
+        """ESR of the present level; 0 at EL0, which has none."""
+        level = self._core.exception_level()
+        return self._core.read(BANKS[level].esr) if level else 0
+
+    def read_system(self, register: SystemRegister) -> int:
+        """A system register by (op0, op1, CRn, CRm, op2), as the engine has it."""
+        return self._core.read_system(register)
+
     def x(self, number: int) -> int:
         """General register x0 .. x30."""
         return self._core.x(number)
@@ -118,7 +154,7 @@ class Cpu:
         """The interrupt input. May be called at any time, also from inside a model."""
         if level != self._irq:
             self._irq = level
-            self._core.set_virtual_irq(level)
+            self._line.set(level)
             if level:
                 self._budget.cut()
 
@@ -137,7 +173,7 @@ class Cpu:
         if self._maintenance is not None:
             self._maintenance.reset()
         self._storm.reset()
-        self._core.set_virtual_irq(self._irq)
+        self._line.restore()
         self._stopped = None
         self._pc = entry
 
@@ -193,6 +229,7 @@ class Cpu:
             error = self._core.start(self._pc)
         finally:
             self.clock.progress = None
+            budget.settle()
         asleep = self._settle(error) and not budget.exhausted
         spent = budget.granted if budget.exhausted or self._lockup else budget.spent
         self.clock.advance(start + spent * self._ns)
@@ -235,16 +272,17 @@ class Cpu:
             if self._psci.call(number):
                 return
             back = self._core.pc
-            if number in CALLS:
+            if number in CALLS and CALL_LEVEL[CALLS[number]] > self._level:
                 back -= INSTRUCTION  # the engine is past a call by now
                 self._traps.undefined(back)
             else:
                 self._ways.entry.enter(number)
             self._charge()
             if number != SUPERVISOR_CALL:
+                self._record(back)
                 self._check_lockup(back)
             if number in (PREFETCH_ABORT, DATA_ABORT):
-                self._check_storm(back, self._core.read(arm64.UC_ARM64_REG_FAR_EL1))
+                self._check_storm(back, self._core.read(BANKS[self._core.exception_level()].far))
         except BaseException as error:
             self._fail(error)
             self._core.stop()
@@ -254,11 +292,18 @@ class Cpu:
         self._traps.external_abort(back, write)
         self._pc = self._core.pc
         self._charge()
+        self._record(back)
         self._check_lockup(back)
         self._check_storm(back, 0)
 
-    def _charge(self) -> None:
-        self._budget.left = max(0, self._budget.left - EXCEPTION_COST * INSTRUCTION)
+    def _charge(self, instructions: int = EXCEPTION_COST) -> None:
+        """Let time pass that no instruction is counted for."""
+        self._budget.left = max(0, self._budget.left - instructions * INSTRUCTION)
+
+    def _record(self, back: int) -> None:
+        bank = BANKS[self._core.exception_level()]
+        esr, far = self._core.read(bank.esr), self._core.read(bank.far)
+        self.exceptions.append(Taken(self.clock.now, back, esr, far))
 
     def _check_lockup(self, back: int) -> None:
         """A vector that faults on its own first instruction would fault for ever: let time pass instead."""

@@ -21,6 +21,7 @@ from unicorn.unicorn_py3 import unicorn as binding
 from unicorn.unicorn_py3.arch.arm64 import UcRegCP64
 
 from soc.address import PAGE_SIZE
+from soc.registers import SystemRegister
 
 library: Any = binding.uclib
 
@@ -37,10 +38,13 @@ ON_SYSTEM: Any = ctypes.CFUNCTYPE(
 )
 
 PINNED = 0x0201_04FF
-"""uc_version() of the wheel (2.1.4) whose struct offsets the next two are."""
+"""uc_version() of the wheel (2.1.4) whose struct offsets the next are."""
 
 CPU_STATE = 440
 IO_RETURN = 33144
+INTERRUPT_REQUEST = 28
+NO_EXIT_REQUEST = 2034
+REGISTER_TABLE = 54544
 
 MOST_REGIONS = 1024
 """Pieces of memory the engine is trusted with. It numbers them modulo 4096, and each takes a few numbers."""
@@ -52,10 +56,8 @@ HCR_IMO, HCR_VI, HCR_RW = 1 << 4, 1 << 7, 1 << 31
 SPSR_EL1 = (3, 0, 4, 0, 0)
 TPIDR_EL0 = (3, 3, 13, 0, 2)
 
-PSTATE_RESET = 0x3C5
-"""EL1h with D, A, I and F masked."""
-
-SystemRegister = tuple[int, int, int, int, int]
+PSTATE_RESET = {1: 0x3C5, 2: 0x3C9, 3: 0x3CD}
+"""By exception level: its own stack pointer; D, A, I and F masked."""
 
 
 class TooManyRegions(ValueError):
@@ -78,9 +80,12 @@ def pinned_wheel() -> bool:
 
 
 class Engine:
-    """A Unicorn core with nothing mapped, in EL1h with the MMU off."""
+    """A Unicorn core with nothing mapped, at exception level `level` (1, 2 or 3) with the MMU off.
 
-    def __init__(self) -> None:
+    What the levels above would have set up is there: EL1 is non-secure AArch64.
+    """
+
+    def __init__(self, level: int = 1) -> None:
         uc: Any = Uc(const.UC_ARCH_ARM64, const.UC_MODE_ARM)
         uc.ctl_set_page_size(PAGE_SIZE)
         uc.ctl_exits_enabled(True)
@@ -89,10 +94,9 @@ class Engine:
         self._keep: list[object] = []
         self._word = ctypes.c_uint64()
         self._word_ref = ctypes.byref(self._word)
-        self._hcr = HCR_RW | HCR_IMO
-        self.write_system(SCR_EL3, SCR_RW | SCR_HCE | SCR_NS)
-        self.write_system(HCR_EL2, self._hcr)
-        self.write(arm64.UC_ARM64_REG_PSTATE, PSTATE_RESET)
+        self.write_system(SCR_EL3, SCR_RW | SCR_HCE | SCR_NS if level < 3 else 0)
+        self.write_system(HCR_EL2, HCR_RW if level < 2 else 0)
+        self.write(arm64.UC_ARM64_REG_PSTATE, PSTATE_RESET[level])
         self.refresh_flags()
         self._pristine = uc.context_save()
 
@@ -131,10 +135,6 @@ class Engine:
         """Make the engine notice a PSTATE written from outside: any system register write does."""
         self.write_system(TPIDR_EL0, self.read_system(TPIDR_EL0))
 
-    def set_virtual_irq(self, level: bool) -> None:
-        """HCR_EL2.VI: EL1's interrupt line, which the engine itself takes when unmasked."""
-        self.write_system(HCR_EL2, self._hcr | (HCR_VI if level else 0))
-
     def power_on_state(self) -> None:
         """Every register as after construction; translations forgotten."""
         self.uc.context_restore(self._pristine)
@@ -156,16 +156,22 @@ class Engine:
         self.uc.ctl_flush_tb()
 
     def forget_code(self, address: int, size: int) -> None:
-        """Drop translations of virtual [address, address + size); a faulting address is ignored."""
+        """Drop translated code of virtual [address, address + size), which must be executable.
+
+        A fetch fault here would stay behind and be taken as the guest's own at the next stop.
+        """
         self.uc.ctl_remove_cache(address, address + size)
 
-    def translate(self, address: int) -> int | None:
-        """Physical address of a virtual one for a load at the present level; None where it would fault."""
+    def translate(self, address: int, execute: bool = False) -> int | None:
+        """Physical address of a virtual one for a load at the present level; None where it would fault.
+
+        With `execute`, for an instruction fetch.
+        """
         physical = ctypes.c_uint64()
         status = library.uc_vmem_translate(
             ctypes.c_void_p(self.handle),
             ctypes.c_uint64(address),
-            const.UC_PROT_READ,
+            const.UC_PROT_EXEC if execute else const.UC_PROT_READ,
             ctypes.byref(physical),
         )
         return physical.value if status == const.UC_ERR_OK else None
@@ -177,6 +183,10 @@ class Engine:
 
     def map_memory(self, base: int, size: int, pointer: int) -> None:
         self.uc.mem_map_ptr(base, size, const.UC_PROT_ALL, pointer)
+
+    def map_rom(self, base: int, size: int, pointer: int) -> None:
+        """Memory that is read and executed; a write to it stops the engine with UC_ERR_WRITE_PROT."""
+        self.uc.mem_map_ptr(base, size, const.UC_PROT_READ | const.UC_PROT_EXEC, pointer)
 
     def map_mmio(self, base: int, size: int, read: ReadCallback, write: WriteCallback) -> object:
         """Map a window of callbacks. What is returned must live as long as the window.
@@ -222,6 +232,21 @@ class Engine:
     def io_return(self) -> ctypes.c_uint64:
         """Where the engine keeps the host address of the access being served."""
         return ctypes.c_uint64.from_address(self.cpu_state() + IO_RETURN)
+
+    def interrupt_requests(self) -> ctypes.c_uint32:
+        """The engine's pending interrupts, a bit for each kind."""
+        return ctypes.c_uint32.from_address(self.cpu_state() + INTERRUPT_REQUEST)
+
+    def run_blocks_whole(self) -> None:
+        """Look for a stop at the start of a block only, not after each access to memory.
+
+        Faster, and a stop that comes at any time repeats nothing. Before the first translation.
+        """
+        ctypes.c_uint8.from_address(self.handle + NO_EXIT_REQUEST).value = 1
+
+    def register_table(self) -> int:
+        """Address of the table of system registers."""
+        return ctypes.c_uint64.from_address(self.cpu_state() + REGISTER_TABLE).value
 
     @staticmethod
     def _check(status: int) -> None:

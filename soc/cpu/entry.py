@@ -1,21 +1,23 @@
-"""Taking an exception to EL1 through the guest's own vectors.
+"""Taking an exception through the guest's own vectors.
 
 The engine itself enters interrupts, but for every synchronous exception it
 only calls a hook. The fast way calls the engine's own entry code, which the
 library exports; the portable way writes the registers one by one. Rules: Arm
 ARM DDI 0487, D1.3 (exception entry) and ESR_EL1 / FAR_EL1 in D24.
 
-Not modelled: exceptions to EL2 and EL3, SPSR bits other than the engine's.
+Not modelled: exceptions from AArch32, SPSR bits other than the engine's.
 """
 
 from __future__ import annotations
 
 import ctypes
+from dataclasses import dataclass
 from typing import Protocol
 
 from unicorn import arm64_const as arm64
 
-from soc.cpu.engine import PSTATE_RESET, SPSR_EL1, Engine, library
+from soc.cpu.engine import Engine, library
+from soc.registers import SystemRegister
 
 UNDEFINED, SUPERVISOR_CALL, PREFETCH_ABORT, DATA_ABORT = 1, 2, 3, 4
 BREAKPOINT, HYPERVISOR_CALL, SECURE_MONITOR_CALL = 7, 11, 13
@@ -56,30 +58,54 @@ class EngineEntry:
         self._enter(self._state)
 
 
+@dataclass(frozen=True)
+class Bank:
+    """The registers of one exception level: four by engine number, SPSR by its encoding."""
+
+    sp: int
+    elr: int
+    esr: int
+    far: int
+    vbar: int
+    spsr: SystemRegister
+
+
+BANKS = {
+    level: Bank(
+        *(getattr(arm64, f"UC_ARM64_REG_{name}_EL{level}") for name in ("SP", "ELR", "ESR", "FAR", "VBAR")),
+        spsr,
+    )
+    for level, spsr in ((1, (3, 0, 4, 0, 0)), (2, (3, 4, 4, 0, 0)), (3, (3, 6, 4, 0, 0)))
+}
+MASKED = 0x3C0
+"""PSTATE.DAIF, all set."""
+
+FROM_LOWER, FROM_SAME, FROM_SAME_SP0 = 0x400, 0x200, 0x000
+
+
 class RegisterEntry:
     """Exception entry written out in register writes; also takes exceptions the engine knows nothing of."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def take(self, esr: int, far: int | None, back: int) -> None:
-        """Enter EL1 with `esr`; ELR_EL1 = `back`, FAR_EL1 unchanged if `far` is None."""
-        engine = self._engine
+    def take(self, esr: int, far: int | None, back: int, target: int = 1) -> None:
+        """Enter `target` with `esr`; its ELR = `back`, its FAR unchanged if `far` is None."""
+        engine, bank = self._engine, BANKS[target]
         pstate = engine.read(arm64.UC_ARM64_REG_PSTATE)
-        handler = pstate & 1
-        from_el0 = pstate >> 2 & 3 == 0
+        level, handler = pstate >> 2 & 3, pstate & 1
         stack = engine.read(arm64.UC_ARM64_REG_SP)
-        engine.write(arm64.UC_ARM64_REG_SP_EL1 if handler else arm64.UC_ARM64_REG_SP_EL0, stack)
-        engine.write_system(SPSR_EL1, pstate)
-        engine.write(arm64.UC_ARM64_REG_ELR_EL1, back)
-        engine.write(arm64.UC_ARM64_REG_ESR_EL1, esr)
+        engine.write(BANKS[level].sp if handler else arm64.UC_ARM64_REG_SP_EL0, stack)
+        engine.write_system(bank.spsr, pstate)
+        engine.write(bank.elr, back)
+        engine.write(bank.esr, esr)
         if far is not None:
-            engine.write(arm64.UC_ARM64_REG_FAR_EL1, far)
-        engine.write(arm64.UC_ARM64_REG_PSTATE, PSTATE_RESET)
-        engine.write(arm64.UC_ARM64_REG_SP, engine.read(arm64.UC_ARM64_REG_SP_EL1))
+            engine.write(bank.far, far)
+        engine.write(arm64.UC_ARM64_REG_PSTATE, MASKED | target << 2 | 1)
+        engine.write(arm64.UC_ARM64_REG_SP, engine.read(bank.sp))
         engine.refresh_flags()
-        offset = 0x400 if from_el0 else 0x200 if handler else 0
-        engine.write(arm64.UC_ARM64_REG_PC, engine.read(arm64.UC_ARM64_REG_VBAR_EL1) + offset)
+        offset = FROM_LOWER if level < target else FROM_SAME if handler else FROM_SAME_SP0
+        engine.write(arm64.UC_ARM64_REG_PC, engine.read(bank.vbar) + offset)
 
     def external_abort(self, pc: int, write: bool | None) -> None:
         """A synchronous external abort of the access at `pc`; `write` None for a fetch.
@@ -87,12 +113,13 @@ class RegisterEntry:
         The faulting address is not known to the model, so FnV is set.
         """
         kind = EC_INSTRUCTION_ABORT if write is None else EC_DATA_ABORT
-        same = EC_FROM_SAME_EL if self._engine.exception_level() else 0
-        self.take(syndrome(kind + same, EXTERNAL_ABORT | FNV | (WNR if write else 0)), None, pc)
+        level = self._engine.exception_level()
+        same = EC_FROM_SAME_EL if level else 0
+        self.take(syndrome(kind + same, EXTERNAL_ABORT | FNV | (WNR if write else 0)), None, pc, level or 1)
 
     def undefined(self, pc: int) -> None:
         """The instruction at `pc` is UNDEFINED."""
-        self.take(syndrome(EC_UNKNOWN), None, pc)
+        self.take(syndrome(EC_UNKNOWN), None, pc, self._engine.exception_level() or 1)
 
 
 class PortableEntry(RegisterEntry):
@@ -113,5 +140,6 @@ class PortableEntry(RegisterEntry):
         blob = bytes(self._context)
         esr = int.from_bytes(blob[self._offset : self._offset + 4], "little")
         far = int.from_bytes(blob[self._offset + 8 : self._offset + 16], "little")
+        target = int.from_bytes(blob[self._offset + 16 : self._offset + 20], "little")
         has_far = number in (PREFETCH_ABORT, DATA_ABORT)
-        self.take(esr, far if has_far else None, self._engine.pc)
+        self.take(esr, far if has_far else None, self._engine.pc, target)

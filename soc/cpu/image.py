@@ -72,17 +72,23 @@ class Image:
             view[len(segment.data) :] = 0
 
 
-def load_image(path: Path, flat_base: PhysAddr | None = None) -> Image:
-    """Read an ELF file, or with `flat_base` a flat binary that starts at its first byte. BadInput."""
+def read_file(path: Path, largest: int = LARGEST_FILE) -> bytes:
+    """The bytes of the file at `path`. BadInput if it cannot be read or has more than `largest`."""
     try:
         with path.open("rb") as file:
-            data = file.read(LARGEST_FILE + 1)
+            data = file.read(largest + 1)
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise BadInput(f"{str(path)!r} is not a file's name: {error}") from error
-    if len(data) > LARGEST_FILE:
-        raise BadInput(f"{path}: more than the {human_size(LARGEST_FILE)} allowed")
+    if len(data) > largest:
+        raise BadInput(f"{path}: more than the {human_size(largest)} allowed")
+    return data
+
+
+def load_image(path: Path, flat_base: PhysAddr | None = None) -> Image:
+    """Read an ELF file, or with `flat_base` a flat binary that starts at its first byte. BadInput."""
+    data = read_file(path)
     return parse_elf(data, str(path)) if flat_base is None else flat_image(data, flat_base, str(path))
 
 

@@ -3,7 +3,7 @@
 Source: Arm DEN 0022 (PSCI 1.0), chapter 5; function ids as in Linux
 include/uapi/linux/psci.h.
 
-Not modelled: CPU_SUSPEND and every power state, AFFINITY_INFO, SMCCC_VERSION.
+Not modelled: CPU_SUSPEND and every power state, functions of SMCCC beyond its version.
 """
 
 from __future__ import annotations
@@ -23,13 +23,18 @@ MIGRATE_INFO_TYPE = 0x8400_0006
 SYSTEM_OFF = 0x8400_0008
 SYSTEM_RESET = 0x8400_0009
 FEATURES = 0x8400_000A
+AFFINITY_INFO = 0x8400_0004
+AFFINITY_INFO_64 = 0xC400_0004
+SMCCC_VERSION = 0x8000_0000
 
 PSCI_1_0 = 0x1_0000
+SMCCC_1_1 = 0x1_0001
 SUCCESS = 0
 NOT_SUPPORTED = -1
 INVALID_PARAMETERS = -2
 ALREADY_ON = -4
 NO_TRUSTED_OS = 2
+ON = 0
 
 AFFINITY = 0xFF_00FF_FFFF
 WORD, DOUBLE = (1 << 32) - 1, (1 << 64) - 1
@@ -40,6 +45,9 @@ Conduit = Literal["hvc", "smc"]
 
 CALLS: dict[int, Conduit] = {HYPERVISOR_CALL: "hvc", SECURE_MONITOR_CALL: "smc"}
 """The engine's exception numbers of both."""
+
+CALL_LEVEL: dict[Conduit, int] = {"hvc": 2, "smc": 3}
+"""The exception level each call goes to. A program that owns it answers the call itself."""
 
 
 class Psci:
@@ -61,6 +69,9 @@ class Psci:
             SYSTEM_OFF: lambda: self._leave(StopReason.POWER_OFF),
             SYSTEM_RESET: lambda: self._leave(StopReason.RESET),
             FEATURES: self._features,
+            AFFINITY_INFO: lambda: self._affinity_info(WORD),
+            AFFINITY_INFO_64: lambda: self._affinity_info(DOUBLE),
+            SMCCC_VERSION: lambda: SMCCC_1_1,
         }
 
     def call(self, exception: int) -> bool:
@@ -78,6 +89,11 @@ class Psci:
     def _cpu_on(self, mask: int) -> int:
         target = self._engine.x(1) & mask
         return ALREADY_ON if target == self._affinity else INVALID_PARAMETERS
+
+    def _affinity_info(self, mask: int) -> int:
+        """The one core is on; lowest affinity level only."""
+        one = self._engine.x(1) & mask == self._affinity and not self._engine.x(2) & WORD
+        return ON if one else INVALID_PARAMETERS
 
     def _leave(self, reason: StopReason) -> int:
         self._power(reason)

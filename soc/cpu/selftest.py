@@ -16,20 +16,29 @@ from functools import partial
 from unicorn import arm64_const as arm64
 from unicorn import unicorn_const as const
 
-from soc.address import PAGE_SIZE
+from soc.address import PAGE_SIZE, PhysAddr
 from soc.cpu.budget import INSTRUCTION, CallbackBudget
-from soc.cpu.engine import ON_INTERRUPT, SPSR_EL1, Engine, pinned_wheel
+from soc.cpu.code_cache import PhysicalLines
+from soc.cpu.engine import ON_INTERRUPT, PSTATE_RESET, SPSR_EL1, Engine, pinned_wheel
 from soc.cpu.entry import EngineEntry
+from soc.cpu.line import RequestLine
 from soc.cpu.locate import AccessLocator
 from soc.cpu.native import NativeBudget
+from soc.cpu.table_registers import TableRegisters
+from soc.memory.dram import Bank, Dram
+from soc.registers import CpuRegister
 
 CODE, VECTORS, DEVICE = 0x10000, 0x20000, 0x30000
 SIZE = 0x20000
 
 SVC_1234, SVC_4321 = 0xD4024681, 0xD4086421
+ADD_X1_2 = 0x91000821
 ADD_X1_1, SUBS_X0_1, LOOP_BACK_2 = 0x91000421, 0xF1000400, 0x54FFFFC1
 LOAD_W2_X3, WFI, HERE = 0xB9400062, 0xD503207F, 0x14000000
-SYNC_FROM_EL1 = 0x200
+UNMASK_IRQ = 0xD50342FF
+READ_X1_VIRTUAL_COUNT, READ_X2_IAR1, WRITE_X2_EOIR1 = 0xD53BE041, 0xD538CC02, 0xD518CC22
+WRITE_X2_VBAR = 0xD518C002
+SYNC_FROM_EL1, IRQ_FROM_EL1 = 0x200, 0x280
 
 
 @dataclass(frozen=True)
@@ -38,8 +47,15 @@ class Ways:
 
     budget: bool
     entry: bool
+    line: bool
+    registers: bool
+    code: bool
     access_pc: bool
     syndrome: int
+
+    @property
+    def all(self) -> bool:
+        return all((self.budget, self.entry, self.line, self.registers, self.code, self.access_pc))
 
 
 @functools.cache
@@ -49,6 +65,9 @@ def ways() -> Ways:
     return Ways(
         budget=pinned and native_budget_works(),
         entry=pinned and engine_entry_works(),
+        line=pinned and request_line_works(),
+        registers=pinned and register_table_works(),
+        code=pinned and physical_lines_work(),
         access_pc=pinned and access_pc_works(),
         syndrome=find_syndrome(),
     )
@@ -63,8 +82,12 @@ class Scratch:
         pointer = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
         self.engine.map_memory(CODE, SIZE, pointer)
         self.memory[: INSTRUCTION * len(program)] = struct.pack(f"<{len(program)}I", *program)
-        where = VECTORS - CODE + SYNC_FROM_EL1
-        self.memory[where : where + 8] = struct.pack("<2I", WFI, HERE)
+        self.vector(SYNC_FROM_EL1, WFI, HERE)
+
+    def vector(self, offset: int, *program: int) -> None:
+        """Put `program` at a vector."""
+        where = VECTORS - CODE + offset
+        self.memory[where : where + INSTRUCTION * len(program)] = struct.pack(f"<{len(program)}I", *program)
 
 
 def native_budget_works() -> bool:
@@ -124,6 +147,71 @@ def access_pc_works() -> bool:
     error = engine.start(CODE)
     del keep
     return not error and seen == [CODE + 2 * INSTRUCTION] and engine.x(1) == 3 and engine.x(2) == 7
+
+
+def request_line_works() -> bool:
+    """An interrupt is taken when it is unmasked, with the right ELR, and not after the line fell."""
+    scratch = Scratch(UNMASK_IRQ, ADD_X1_1, WFI, HERE)
+    engine = scratch.engine
+    scratch.vector(IRQ_FROM_EL1, SVC_1234)
+    engine.write(arm64.UC_ARM64_REG_VBAR_EL1, VECTORS)
+    line = RequestLine(engine)
+    taken: list[tuple[int, int]] = []
+
+    def at_vector(handle: int, number: int, data: int) -> None:
+        taken.append((engine.pc, engine.read(arm64.UC_ARM64_REG_ELR_EL1)))
+        line.set(False)
+        engine.stop()
+
+    engine.hook(const.UC_HOOK_INTR, ON_INTERRUPT(at_vector))
+    line.set(True)
+    if engine.start(CODE) or engine.x(1):
+        return False
+    engine.write(arm64.UC_ARM64_REG_PSTATE, PSTATE_RESET[1])
+    engine.refresh_flags()
+    calm = not engine.start(CODE) and engine.x(1) == 1
+    return calm and taken == [(VECTORS + IRQ_FROM_EL1 + INSTRUCTION, CODE + INSTRUCTION)]
+
+
+def register_table_works() -> bool:
+    """A register of the engine and one it does not have are read and written through callbacks."""
+    scratch = Scratch(READ_X1_VIRTUAL_COUNT, READ_X2_IAR1, WRITE_X2_EOIR1, WRITE_X2_VBAR, WFI, HERE)
+    failures: list[BaseException] = []
+    seen: list[int] = []
+    registers = TableRegisters(scratch.engine, failures.append)
+    try:
+        registers.on_read((3, 3, 14, 0, 2), lambda: 0x1234)
+        registers.on_write((3, 0, 12, 0, 0), lambda value: seen.append(value) is not None)
+    except KeyError:
+        return False
+    registers.define((3, 0, 12, 12, 0), CpuRegister("ICC_IAR1_EL1", read=lambda: 0x800))
+    registers.define((3, 0, 12, 12, 1), CpuRegister("ICC_EOIR1_EL1", write=seen.append))
+    if scratch.engine.start(CODE):
+        return False
+    engine = scratch.engine
+    values = engine.x(1), engine.x(2), engine.read(arm64.UC_ARM64_REG_VBAR_EL1)
+    return values == (0x1234, 0x800, 0x800) and seen == [0x800, 0x800] and not failures
+
+
+def physical_lines_work() -> bool:
+    """Code changed behind the core's back is stale until its line is forgotten, and fresh then."""
+    bank = Bank(PhysAddr(CODE), SIZE)
+    try:
+        engine = Engine()
+        engine.map_memory(CODE, SIZE, bank.host_pointer)
+        lines = PhysicalLines(engine, Dram([bank]))
+        seen: list[int] = []
+        for change, forget in ((ADD_X1_1, False), (ADD_X1_2, False), (ADD_X1_2, True)):
+            bank.bytes[: 3 * INSTRUCTION].view("<u4")[:] = (change, WFI, HERE)
+            if forget and not lines.forget(CODE):
+                return False
+            engine.set_x(1, 0)
+            if engine.start(CODE):
+                return False
+            seen.append(engine.x(1))
+        return seen == [1, 1, 2]
+    finally:
+        bank.close()
 
 
 def find_syndrome() -> int:

@@ -16,6 +16,7 @@ from itertools import pairwise
 from soc.address import PAGE_MASK, page_align
 from soc.bus import Bus, BusError, Target, Window
 from soc.cpu.engine import Engine, ReadCallback, WriteCallback
+from soc.memory.rom import Rom
 
 Failed = Callable[[BaseException], None]
 Aborted = Callable[[int, int, bool], None]
@@ -44,7 +45,7 @@ class BusTarget:
 
 
 class BusWindows:
-    """Maps every window of `bus` into `engine`.
+    """Maps every window of `bus` into `engine`; a ROM of whole pages as memory it executes from.
 
     `aborted(address, size, write)` is told of accesses nobody answers, `failed`
     of any other exception in a model; both are called inside the access.
@@ -55,6 +56,9 @@ class BusWindows:
         self._failed = failed
         self._keep: list[object] = []
         for base, size, target in self._ranges(bus):
+            if isinstance(target, Rom):
+                engine.map_rom(base, size, target.host_pointer)
+                continue
             reader, writer = self._reader(base, target), self._writer(base, target)
             self._keep.append(engine.map_mmio(base, size, reader, writer))
 

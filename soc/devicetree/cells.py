@@ -11,6 +11,7 @@ names follow include/dt-bindings/interrupt-controller/{irq,arm-gic}.h.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from soc.devicetree.values import Number, Property, Reference, Row, Text, Value
@@ -104,6 +105,16 @@ def decode_ranges(prop: Property, bus: BusCells, above: BusCells) -> tuple[Range
     return tuple(windows)
 
 
+def address_rows(prop: Property, widths: Sequence[int]) -> tuple[Row, ...]:
+    """The rows of any property of addresses: one number for each of `widths`, which are in cells."""
+    rows = _rows(prop, "[[0x30860000, 0x1000]]")
+    for row in rows:
+        if len(row.items) != len(widths):
+            counts = f"{prop.name} {row} has {len(row.items)} numbers, not {len(widths)}"
+            raise BadInput(f"bad cell count: {counts}", row.where)
+    return rows
+
+
 def split_phandles(prop: Property) -> list[tuple[Reference, tuple[Value, ...]]]:
     """The entries of a phandle list as (reference, arguments).
 
@@ -139,14 +150,22 @@ def interrupt_rows(prop: Property) -> tuple[Row, ...]:
 def specifier(name: str, values: tuple[Value, ...], count: int, source: str, where: Where) -> tuple[int, ...]:
     """An interrupt specifier of `count` cells, names spelt out as their numbers.
 
-    spi and ppi may stand first of three cells, a trigger last of two or more.
     Three cells are a GIC's: its interrupts are numbered per type.
     """
     _count(name, len(values), count, source, where)
+    cells = interrupt_cells(name, values)
+    for kind, last in LAST_OF_TYPE.items():
+        if count == 3 and cells[0] == INTERRUPT_TYPES[kind] and cells[1] > last:
+            raise BadInput(f"{name}: the last {kind} is {last}, not {cells[1]}", where)
+    return cells
+
+
+def interrupt_cells(name: str, values: tuple[Value, ...]) -> tuple[int, ...]:
+    """The numbers of one specifier: spi and ppi may stand first of three, a trigger last of two or more."""
     names: list[dict[str, int]] = [{} for _ in values]
-    if count == 3:
+    if len(values) == 3:
         names[0] = INTERRUPT_TYPES
-    if count >= 2:
+    if len(values) >= 2:
         names[-1] = TRIGGERS
     cells = []
     for known, value in zip(names, values, strict=True):
@@ -157,9 +176,6 @@ def specifier(name: str, values: tuple[Value, ...], count: int, source: str, whe
             cells.append(known[value.value])
         else:
             cells.append(_cell(name, value))
-    for kind, last in LAST_OF_TYPE.items():
-        if count == 3 and cells[0] == INTERRUPT_TYPES[kind] and cells[1] > last:
-            raise BadInput(f"{name}: the last {kind} is {last}, not {cells[1]}", where)
     return tuple(cells)
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from soc.address import PAGE_MASK
+from soc.devicetree.bindings import PHANDLE_LISTS
 from soc.devicetree.cells import number, span
 from soc.devicetree.fragmentation import fragmentation, refuse_elsewhere
 from soc.devicetree.node import Node
@@ -35,16 +36,6 @@ FLAGS = (
     "dma-noncoherent",
     "interrupt-controller",
 )
-PHANDLE_LISTS = {
-    "clocks": "#clock-cells",
-    "dmas": "#dma-cells",
-    "interrupt-parent": None,
-    "iommus": "#iommu-cells",
-    "memory-region": None,
-    "phys": "#phy-cells",
-    "power-domains": "#power-domain-cells",
-    "resets": "#reset-cells",
-}
 STATUS = re.compile(r"okay|ok|disabled|reserved|fail|fail-.+")
 UNIT_ADDRESS = re.compile(r"[0-9a-fA-F]+")
 

@@ -247,7 +247,7 @@ class Node:
             target = self.resolve(reference)
             user, count, source = f"{name} of {self.path}", 0, "the count of this property"
             if cells_property is not None:
-                count = target._count(cells_property, user, reference)
+                count = target.count(cells_property, user, reference)
                 source = f"{cells_property} of {target.path}"
             note = NOTES.get(name, "")
             args = cells.arguments(user, values, count, source, reference.where, note)
@@ -264,17 +264,18 @@ class Node:
                 controller = self.resolve(reference)
                 found.append(controller._interrupt(name, values, reference))
         elif prop := self.properties.get("interrupts"):
-            parent = self._interrupt_parent(prop)
+            parent = self.interrupt_parent(prop)
             for row in cells.interrupt_rows(prop):
                 found.append(parent._interrupt(name, row.items, row))
         return tuple(found)
 
     def _interrupt(self, name: str, values: tuple[Value, ...], at: Reference | Row) -> Interrupt:
-        count = self._count("#interrupt-cells", name, at)
+        count = self.count("#interrupt-cells", name, at)
         source = f"#interrupt-cells of {self.path}"
         return Interrupt(self, cells.specifier(name, values, count, source, at.where))
 
-    def _interrupt_parent(self, prop: Property) -> Node:
+    def interrupt_parent(self, prop: Property) -> Node:
+        """The controller that the specifiers in `prop` are for. BadInput without one."""
         node: Node | None = self
         while node is not None:
             if parent := node.phandles("interrupt-parent"):
@@ -284,8 +285,8 @@ class Node:
                 return node
         raise BadInput(f"interrupts of {self.path}: no interrupt-parent here or above", prop.where)
 
-    def _count(self, name: str, user: str, at: Reference | Row) -> int:
-        """This node's cell count `name`, asked for by property `user`."""
+    def count(self, name: str, user: str, at: Reference | Row | Property) -> int:
+        """This node's cell count `name`, asked for by property `user` at `at`. BadInput without one."""
         if name not in self.properties:
             raise BadInput(f"{user} names {self.path}, which has no {name}", at.where)
         return self.number(name, 0)

@@ -11,9 +11,13 @@ from functools import cached_property
 from pathlib import Path
 
 from soc.devicetree import check, yaml_events, yaml_source
+from soc.devicetree.cells import BusCells, decode_reg
+from soc.devicetree.dts.source import read_dts
+from soc.devicetree.fdt.reader import read_dtb
 from soc.devicetree.node import Interrupt, Node, PhandleArgs, Reg
 from soc.devicetree.reserved import MemoryRange, ReservedRegion, reserved_regions
-from soc.devicetree.values import Property, RawNode, Reference, Text
+from soc.devicetree.shape import shape
+from soc.devicetree.values import MEMRESERVE, Property, RawNode, Reference, Text
 from soc.errors import BadInput
 
 __all__ = [
@@ -26,22 +30,38 @@ __all__ = [
     "ReservedRegion",
     "Tree",
     "load_board",
+    "read_board",
 ]
 
 
 def load_board(path: Path) -> Tree:
-    """The tree of the YAML board file at `path`. BadInput, with file and line, for any mistake."""
-    tree = Tree(path, yaml_source.parse(path, yaml_events.read_text(path)))
+    """The tree of the board file at `path`. BadInput, with file and line, for any mistake."""
+    tree = Tree(path, read_board(path))
     check.check_board(tree)
     return tree
 
 
+def read_board(path: Path) -> RawNode:
+    """The root node of a .dts, a .dtb or any other file, which is YAML, before any rule of `check`."""
+    readers = {".dts": read_dts, ".dtb": read_dtb}
+    if reader := readers.get(path.suffix):
+        root = reader(path)
+        shape(root)
+        return root
+    return yaml_source.parse(path, yaml_events.read_text(path))
+
+
 class Tree:
-    """All nodes below `root`, read from the file `path`."""
+    """All nodes below `root`, read from the file `path`.
+
+    `memreserve` is the list of (address, size) that a boot loader is told to keep;
+    the modelled kernel does not look at it.
+    """
 
     def __init__(self, path: Path, raw: RawNode) -> None:
         self.path = path
         self._labels: dict[str, Node] = {}
+        self.memreserve = _memory_reservations(raw.properties.pop(MEMRESERVE, None))
         self.root = Node(raw, None, self._labels)
 
     @property
@@ -121,6 +141,12 @@ class Tree:
         if node is None:
             raise BadInput(f"{name} names {prop.value}, and there is no such node", prop.where)
         return node
+
+
+def _memory_reservations(prop: Property | None) -> tuple[tuple[int, int], ...]:
+    """The rows of the root's /memreserve/, numbers of 64 bits."""
+    entries = decode_reg(prop, BusCells("/", 2, 2)) if prop else ()
+    return tuple((entry.address, entry.size) for entry in entries)
 
 
 def _is_memory(node: Node) -> bool:

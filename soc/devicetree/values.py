@@ -13,6 +13,9 @@ from soc.errors import Where
 
 SHOWN = 60
 
+MEMRESERVE = "/memreserve/"
+"""What the root calls its memory reservations: rows [address, size]. No property can have the name."""
+
 
 def brief(text: str) -> str:
     """`text` cut to what one line of a message can bear."""
@@ -76,7 +79,22 @@ class Row:
         return brief(f"[{', '.join(str(item) for item in self.items[:SHOWN])}]")
 
 
-Value: TypeAlias = Number | Text | Flag | Reference | Row
+@dataclass(frozen=True)
+class Array:
+    """Numbers of 8, 16 or 64 bits each, written `!u8 [0x00, 0x11]`; each fits its `bits`.
+
+    A DTS writes `[00 11]` or `/bits/ 8 <0x00 0x11>`. Numbers of 32 bits are a plain list.
+    """
+
+    bits: int
+    numbers: tuple[Number, ...]
+    where: Where
+
+    def __str__(self) -> str:
+        return brief(f"!u{self.bits} [{', '.join(str(number) for number in self.numbers[:SHOWN])}]")
+
+
+Value: TypeAlias = Number | Text | Flag | Reference | Row | Array
 
 
 def references(value: Value) -> list[Reference]:

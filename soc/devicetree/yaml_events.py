@@ -17,6 +17,7 @@ from soc.errors import BadInput, Where
 
 MAX_BYTES = 1 << 20
 MAX_MESSAGE = 200
+ARRAYS = {"!u8": 8, "!u16": 16, "!u64": 64}
 CORE_TAG = "tag:yaml.org,2002:"
 TAGS = {
     yaml.ScalarEvent: ("str", "int", "bool", "null"),
@@ -77,6 +78,13 @@ class Events:
             return short
         shown = brief(repr("!!" + short if short != tag else tag))
         raise BadInput(f"tag {shown} is not allowed: only plain data is", self.where(event))
+
+    def array_bits(self, event: yaml.SequenceStartEvent) -> int | None:
+        """The bits of a list's numbers when it is tagged as an array, as dtc's YAML is; else None."""
+        if event.tag in ARRAYS:
+            return ARRAYS[event.tag]
+        self.core_tag(event)
+        return None
 
     def _checked(self) -> Iterator[yaml.Event]:
         try:

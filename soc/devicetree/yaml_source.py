@@ -9,21 +9,27 @@ comma), and in `compatible: [arm,pl011, arm,primecell]` (no space behind the com
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import yaml
 
+from soc.devicetree.names import LABEL, MAX_DEPTH, NODE_NAME, PROPERTY_NAME
 from soc.devicetree.scalars import read_scalar
-from soc.devicetree.values import Flag, Property, RawNode, Reference, Row, Text, Value, brief
+from soc.devicetree.values import (
+    MEMRESERVE,
+    Array,
+    Flag,
+    Number,
+    Property,
+    RawNode,
+    Reference,
+    Row,
+    Text,
+    Value,
+    brief,
+)
 from soc.devicetree.yaml_events import Events, is_plain
 from soc.errors import BadInput, Where
-
-MAX_DEPTH = 32
-
-NODE_NAME = re.compile(r"[0-9A-Za-z,._+-]{1,63}(@[0-9A-Za-z,._+-]{1,63})?")
-PROPERTY_NAME = re.compile(r"[0-9A-Za-z,._+?#-]{1,63}")
-LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 
 
 def parse(path: Path, text: str, what: str = "board") -> RawNode:
@@ -78,7 +84,8 @@ class _Source:
                 kind = "node" if is_node else "property"
                 raise BadInput(f"duplicate {kind} {brief(child_name)}, first at {seen[child_name]}", at)
             seen[child_name] = at
-            self._check_name(child_name, is_node, at)
+            if child_name != MEMRESERVE or depth > 1 or self._what != "board":
+                self._check_name(child_name, is_node, at)
             if isinstance(value, yaml.MappingStartEvent):
                 self._check_depth(depth + 1, at)
                 node.children.append(self._node(child_name, at, value, depth + 1))
@@ -122,10 +129,11 @@ class _Source:
             self._no_anchor(event)
             return read_scalar(event.value, tag, event.style is None and event.tag != "!", where)
         if isinstance(event, yaml.SequenceStartEvent):
-            self._events.core_tag(event)
+            bits = self._events.array_bits(event)
             self._no_anchor(event)
             self._check_depth(depth + 1, where)
-            return Row(self._items(event, depth + 1, split_names), where)
+            items = self._items(event, depth + 1, split_names)
+            return _array(bits, items, where) if bits else Row(items, where)
         raise BadInput("a node cannot stand inside a list", where)
 
     def _items(self, start: yaml.SequenceStartEvent, depth: int, split_names: bool) -> tuple[Value, ...]:
@@ -170,6 +178,18 @@ class _Source:
         if event.anchor is not None:
             problem = f"label {brief(f'&{event.anchor}')} is on a value: only nodes have labels"
             raise BadInput(problem, self._events.where(event))
+
+
+def _array(bits: int, items: tuple[Value, ...], where: Where) -> Array:
+    """Numbers of `bits` each. BadInput for anything else."""
+    numbers = []
+    for item in items:
+        if not isinstance(item, Number):
+            raise BadInput(f"!u{bits}: {item} stands where a number is needed", item.where)
+        if item.value >> bits:
+            raise BadInput(f"!u{bits}: {item} does not fit {bits} bits", item.where)
+        numbers.append(item)
+    return Array(bits, tuple(numbers), where)
 
 
 def _joined(value: Value, rest: str) -> Text:

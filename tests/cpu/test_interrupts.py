@@ -78,7 +78,7 @@ def test_pending_interrupt_makes_wfi_fall_through(machine: GuestMachine) -> None
 
 @pytest.mark.parametrize("ticks", [1, 10, 1000])
 def test_virtual_timer_wakes_on_its_tick(machine: GuestMachine, ticks: int) -> None:
-    machine.cpu.timer.virtual_irq.connect(machine.cpu.set_irq)
+    machine.cpu.timer.virtual.line.connect(machine.cpu.set_irq)
     machine.start("virtual_timer", x0=ticks)
     assert machine.run_machine(1_000_000) is StopReason.WFI
     count, compare = machine.x(14), machine.x(15)
@@ -88,11 +88,11 @@ def test_virtual_timer_wakes_on_its_tick(machine: GuestMachine, ticks: int) -> N
     assert machine.x(10) == 1
     assert compare <= machine.x(12) <= compare + 8
     assert -machine.x(17) % (1 << 32) <= 8  # TVAL counts on below zero
-    assert machine.cpu.timer.virtual_irq.level is False
+    assert machine.cpu.timer.virtual.line.level is False
 
 
 def test_timer_in_the_past_fires_at_once(machine: GuestMachine) -> None:
-    machine.cpu.timer.virtual_irq.connect(machine.cpu.set_irq)
+    machine.cpu.timer.virtual.line.connect(machine.cpu.set_irq)
     machine.clock.advance(1_000)
     machine.start("virtual_timer", x0=0xFFFF_FFFF)
     assert machine.run_machine(1_000) is StopReason.WFI
@@ -101,7 +101,7 @@ def test_timer_in_the_past_fires_at_once(machine: GuestMachine) -> None:
 
 
 def test_physical_timer(machine: GuestMachine) -> None:
-    machine.cpu.timer.physical_irq.connect(machine.cpu.set_irq)
+    machine.cpu.timer.physical.line.connect(machine.cpu.set_irq)
     machine.start("physical_timer", x0=500)
     assert machine.run_machine(100_000) is StopReason.WFI
     assert machine.x(10) == 1
@@ -110,7 +110,7 @@ def test_physical_timer(machine: GuestMachine) -> None:
 
 
 def test_masked_timer_shows_its_status_only(machine: GuestMachine) -> None:
-    machine.cpu.timer.virtual_irq.connect(machine.cpu.set_irq)
+    machine.cpu.timer.virtual.line.connect(machine.cpu.set_irq)
     machine.start("masked_timer")
     assert machine.run_machine(1_000) is StopReason.WFI
     assert (machine.x(2), machine.x(10)) == (7, 0)

@@ -93,7 +93,7 @@ def test_exception_of_an_interrupt_sink_comes_out_of_run(machine: GuestMachine) 
         if level:
             raise ZeroDivisionError("controller is broken")
 
-    machine.cpu.timer.virtual_irq.connect(broken)
+    machine.cpu.timer.virtual.line.connect(broken)
     machine.clock.advance(1_000)
     machine.start("virtual_timer", x0=0xFFFF_FFFF)
     with pytest.raises(ZeroDivisionError, match="controller is broken"):
@@ -129,10 +129,10 @@ def traced_run(programs: Image, engine: Choice) -> Trace:
 
         def on_write(offset: int, value: int) -> None:
             trace.append((machine.clock.now, "write", offset, value))
-            machine.cpu.set_irq(machine.cpu.timer.virtual_irq.level)
+            machine.cpu.set_irq(machine.cpu.timer.virtual.line.level)
 
         machine.device.on_read, machine.device.on_write = on_read, on_write
-        machine.cpu.timer.virtual_irq.connect(lambda level: level and machine.cpu.set_irq(True))
+        machine.cpu.timer.virtual.line.connect(lambda level: level and machine.cpu.set_irq(True))
         machine.start_with_mmu("busy_mix", x0=400, x8=BASE + 0x10_0000, x9=DEVICE)
         machine.run_machine(200_000)
         trace.append((machine.clock.now, "end", machine.cpu.pc, 0))

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import cast
-
 from devices.pl011.hardware import Pl011
 from devices.pl011.regs import TABLE
 from soc.address import PhysAddr
 from soc.bus import Bus, Window
 from soc.clock import Clock
 from soc.device import Slot
-from soc.devicetree.tree import Node
 from soc.iommu.port import DmaPort
 from soc.irq import IrqLine
 from soc.memory.dram import Dram
+from tests.devices.slot_bench import tree_of
 
 BASE = PhysAddr(0x0900_0000)
+NODE = "uart@9000000: {compatible: arm,pl011, reg: [[0x9000000, 0x1000]]}"
 CR_ON, LBE = 0x301, 0x80
 FIFO_8N1 = 0x70
 RX, TX, RT, OE = 0x10, 0x20, 0x40, 0x400
@@ -29,19 +27,14 @@ CHARACTER = 10 * BIT
 class Bench:
     """A PL011 on a bus of its own. `raised` keeps every change of its interrupt line."""
 
-    def __init__(self, irqs: int = 1) -> None:
+    def __init__(self, irqs: int = 1, nodes: str = NODE) -> None:
         self.clock = Clock()
         self.bus = Bus(Dram([]))
         self.log: list[str] = []
         self.raised: list[bool] = []
         master = self.bus.master("uart")
         lines = tuple(IrqLine("uart", self.raised.append) for _ in range(irqs))
-        node = cast(
-            Node,
-            SimpleNamespace(
-                name="uart@9000000", reg=[SimpleNamespace(address=BASE, size=0x1000)], dma_coherent=True
-            ),
-        )
+        node = tree_of(nodes).compatible("arm,pl011")[0]
         self.slot = Slot(node, self.clock, self.bus, lines, master, DmaPort(master), self.log.append)
         self.uart = Pl011(self.slot)
         self.bus.attach(Window(BASE, 0x1000, self.uart.targets[0], "uart"))

@@ -11,7 +11,7 @@ from devices.pl011.driver import INPUT_LIMIT, Pl011Console
 from soc.kernel.device import Device
 from soc.kernel.errors import KernelError
 from soc.kernel.log import KernelLog
-from tests.devices.pl011_bench import CHARACTER, CR_ON, RT, RX, Bench
+from tests.devices.pl011_bench import CHARACTER, CR_ON, NODE, RT, RX, Bench
 
 
 class Console:
@@ -44,6 +44,13 @@ def test_the_driver_brings_the_uart_up_and_takes_the_kernel_log() -> None:
     console.driver.write("é\n")
     assert bench.uart.output == b"[    0.000000] Booting\r\n[    0.000000] Linux\r\n\xc3\xa9\r\n"
     assert (console.driver.lost_output, bench.log) == (0, [])
+
+
+def test_the_driver_divides_the_clock_that_the_board_gives() -> None:
+    clock = "clock: &clock {compatible: fixed-clock, '#clock-cells': 0, clock-frequency: 48000000}\n"
+    bench = Bench(nodes=clock + NODE.replace("}", ", clocks: [*clock]}"))
+    Console(bench).driver.probe()
+    assert (bench.read("UARTIBRD"), bench.read("UARTFBRD")) == (26, 3)  # 115176 baud
 
 
 def test_the_driver_receives_by_interrupt() -> None:

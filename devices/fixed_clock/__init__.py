@@ -1,0 +1,1 @@
+"""A clock that always runs at one rate."""

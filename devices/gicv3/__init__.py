@@ -1,0 +1,1 @@
+"""A GIC of the GICv3 architecture, for one CPU."""

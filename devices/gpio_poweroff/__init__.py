@@ -1,0 +1,1 @@
+"""Lines of a GPIO block that switch the board off or reset it."""

@@ -1,0 +1,1 @@
+"""PL031, the Arm PrimeCell real-time clock."""

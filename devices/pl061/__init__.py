@@ -1,0 +1,1 @@
+"""PL061, the Arm PrimeCell GPIO."""

@@ -1,0 +1,1 @@
+"""SP805, the Arm watchdog module."""

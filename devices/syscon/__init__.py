@@ -1,0 +1,1 @@
+"""A block of plain registers, and what watches single words of it."""

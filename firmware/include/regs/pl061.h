@@ -1,0 +1,210 @@
+/* Generated from the register table "pl061"; do not edit.
+ * Source: Arm DDI 0190, PrimeCell General Purpose Input/Output (PL061) Technical Reference Manual, chapter 3
+ */
+#ifndef PL061_REGS_H
+#define PL061_REGS_H
+
+#define PL061_SPAN                   0x1000 /* bytes of address space */
+#define PL061_GPIODATA(n)            (0x000 + 4 * (n)) /* rw: Data; bits 9:2 of the address are a mask: pins outside it read as zero and keep their value */
+#define PL061_GPIODATA_COUNT         256
+#define PL061_GPIODATA_PIN0_SHIFT    0
+#define PL061_GPIODATA_PIN0_MASK     0x00000001
+#define PL061_GPIODATA_PIN1_SHIFT    1
+#define PL061_GPIODATA_PIN1_MASK     0x00000002
+#define PL061_GPIODATA_PIN2_SHIFT    2
+#define PL061_GPIODATA_PIN2_MASK     0x00000004
+#define PL061_GPIODATA_PIN3_SHIFT    3
+#define PL061_GPIODATA_PIN3_MASK     0x00000008
+#define PL061_GPIODATA_PIN4_SHIFT    4
+#define PL061_GPIODATA_PIN4_MASK     0x00000010
+#define PL061_GPIODATA_PIN5_SHIFT    5
+#define PL061_GPIODATA_PIN5_MASK     0x00000020
+#define PL061_GPIODATA_PIN6_SHIFT    6
+#define PL061_GPIODATA_PIN6_MASK     0x00000040
+#define PL061_GPIODATA_PIN7_SHIFT    7
+#define PL061_GPIODATA_PIN7_MASK     0x00000080
+#define PL061_GPIODIR                0x400 /* rw: Direction: one is an output */
+#define PL061_GPIODIR_PIN0_SHIFT     0
+#define PL061_GPIODIR_PIN0_MASK      0x00000001
+#define PL061_GPIODIR_PIN1_SHIFT     1
+#define PL061_GPIODIR_PIN1_MASK      0x00000002
+#define PL061_GPIODIR_PIN2_SHIFT     2
+#define PL061_GPIODIR_PIN2_MASK      0x00000004
+#define PL061_GPIODIR_PIN3_SHIFT     3
+#define PL061_GPIODIR_PIN3_MASK      0x00000008
+#define PL061_GPIODIR_PIN4_SHIFT     4
+#define PL061_GPIODIR_PIN4_MASK      0x00000010
+#define PL061_GPIODIR_PIN5_SHIFT     5
+#define PL061_GPIODIR_PIN5_MASK      0x00000020
+#define PL061_GPIODIR_PIN6_SHIFT     6
+#define PL061_GPIODIR_PIN6_MASK      0x00000040
+#define PL061_GPIODIR_PIN7_SHIFT     7
+#define PL061_GPIODIR_PIN7_MASK      0x00000080
+#define PL061_GPIOIS                 0x404 /* rw: Interrupt sense: one is a level, zero an edge */
+#define PL061_GPIOIS_PIN0_SHIFT      0
+#define PL061_GPIOIS_PIN0_MASK       0x00000001
+#define PL061_GPIOIS_PIN1_SHIFT      1
+#define PL061_GPIOIS_PIN1_MASK       0x00000002
+#define PL061_GPIOIS_PIN2_SHIFT      2
+#define PL061_GPIOIS_PIN2_MASK       0x00000004
+#define PL061_GPIOIS_PIN3_SHIFT      3
+#define PL061_GPIOIS_PIN3_MASK       0x00000008
+#define PL061_GPIOIS_PIN4_SHIFT      4
+#define PL061_GPIOIS_PIN4_MASK       0x00000010
+#define PL061_GPIOIS_PIN5_SHIFT      5
+#define PL061_GPIOIS_PIN5_MASK       0x00000020
+#define PL061_GPIOIS_PIN6_SHIFT      6
+#define PL061_GPIOIS_PIN6_MASK       0x00000040
+#define PL061_GPIOIS_PIN7_SHIFT      7
+#define PL061_GPIOIS_PIN7_MASK       0x00000080
+#define PL061_GPIOIBE                0x408 /* rw: Interrupt both edges: one is either edge, zero the one of GPIOIEV */
+#define PL061_GPIOIBE_PIN0_SHIFT     0
+#define PL061_GPIOIBE_PIN0_MASK      0x00000001
+#define PL061_GPIOIBE_PIN1_SHIFT     1
+#define PL061_GPIOIBE_PIN1_MASK      0x00000002
+#define PL061_GPIOIBE_PIN2_SHIFT     2
+#define PL061_GPIOIBE_PIN2_MASK      0x00000004
+#define PL061_GPIOIBE_PIN3_SHIFT     3
+#define PL061_GPIOIBE_PIN3_MASK      0x00000008
+#define PL061_GPIOIBE_PIN4_SHIFT     4
+#define PL061_GPIOIBE_PIN4_MASK      0x00000010
+#define PL061_GPIOIBE_PIN5_SHIFT     5
+#define PL061_GPIOIBE_PIN5_MASK      0x00000020
+#define PL061_GPIOIBE_PIN6_SHIFT     6
+#define PL061_GPIOIBE_PIN6_MASK      0x00000040
+#define PL061_GPIOIBE_PIN7_SHIFT     7
+#define PL061_GPIOIBE_PIN7_MASK      0x00000080
+#define PL061_GPIOIEV                0x40c /* rw: Interrupt event: one is rising or high, zero falling or low */
+#define PL061_GPIOIEV_PIN0_SHIFT     0
+#define PL061_GPIOIEV_PIN0_MASK      0x00000001
+#define PL061_GPIOIEV_PIN1_SHIFT     1
+#define PL061_GPIOIEV_PIN1_MASK      0x00000002
+#define PL061_GPIOIEV_PIN2_SHIFT     2
+#define PL061_GPIOIEV_PIN2_MASK      0x00000004
+#define PL061_GPIOIEV_PIN3_SHIFT     3
+#define PL061_GPIOIEV_PIN3_MASK      0x00000008
+#define PL061_GPIOIEV_PIN4_SHIFT     4
+#define PL061_GPIOIEV_PIN4_MASK      0x00000010
+#define PL061_GPIOIEV_PIN5_SHIFT     5
+#define PL061_GPIOIEV_PIN5_MASK      0x00000020
+#define PL061_GPIOIEV_PIN6_SHIFT     6
+#define PL061_GPIOIEV_PIN6_MASK      0x00000040
+#define PL061_GPIOIEV_PIN7_SHIFT     7
+#define PL061_GPIOIEV_PIN7_MASK      0x00000080
+#define PL061_GPIOIE                 0x410 /* rw: Interrupt mask: one enables */
+#define PL061_GPIOIE_PIN0_SHIFT      0
+#define PL061_GPIOIE_PIN0_MASK       0x00000001
+#define PL061_GPIOIE_PIN1_SHIFT      1
+#define PL061_GPIOIE_PIN1_MASK       0x00000002
+#define PL061_GPIOIE_PIN2_SHIFT      2
+#define PL061_GPIOIE_PIN2_MASK       0x00000004
+#define PL061_GPIOIE_PIN3_SHIFT      3
+#define PL061_GPIOIE_PIN3_MASK       0x00000008
+#define PL061_GPIOIE_PIN4_SHIFT      4
+#define PL061_GPIOIE_PIN4_MASK       0x00000010
+#define PL061_GPIOIE_PIN5_SHIFT      5
+#define PL061_GPIOIE_PIN5_MASK       0x00000020
+#define PL061_GPIOIE_PIN6_SHIFT      6
+#define PL061_GPIOIE_PIN6_MASK       0x00000040
+#define PL061_GPIOIE_PIN7_SHIFT      7
+#define PL061_GPIOIE_PIN7_MASK       0x00000080
+#define PL061_GPIORIS                0x414 /* ro: Raw interrupt status */
+#define PL061_GPIORIS_PIN0_SHIFT     0
+#define PL061_GPIORIS_PIN0_MASK      0x00000001
+#define PL061_GPIORIS_PIN1_SHIFT     1
+#define PL061_GPIORIS_PIN1_MASK      0x00000002
+#define PL061_GPIORIS_PIN2_SHIFT     2
+#define PL061_GPIORIS_PIN2_MASK      0x00000004
+#define PL061_GPIORIS_PIN3_SHIFT     3
+#define PL061_GPIORIS_PIN3_MASK      0x00000008
+#define PL061_GPIORIS_PIN4_SHIFT     4
+#define PL061_GPIORIS_PIN4_MASK      0x00000010
+#define PL061_GPIORIS_PIN5_SHIFT     5
+#define PL061_GPIORIS_PIN5_MASK      0x00000020
+#define PL061_GPIORIS_PIN6_SHIFT     6
+#define PL061_GPIORIS_PIN6_MASK      0x00000040
+#define PL061_GPIORIS_PIN7_SHIFT     7
+#define PL061_GPIORIS_PIN7_MASK      0x00000080
+#define PL061_GPIOMIS                0x418 /* ro: Interrupt status behind the mask */
+#define PL061_GPIOMIS_PIN0_SHIFT     0
+#define PL061_GPIOMIS_PIN0_MASK      0x00000001
+#define PL061_GPIOMIS_PIN1_SHIFT     1
+#define PL061_GPIOMIS_PIN1_MASK      0x00000002
+#define PL061_GPIOMIS_PIN2_SHIFT     2
+#define PL061_GPIOMIS_PIN2_MASK      0x00000004
+#define PL061_GPIOMIS_PIN3_SHIFT     3
+#define PL061_GPIOMIS_PIN3_MASK      0x00000008
+#define PL061_GPIOMIS_PIN4_SHIFT     4
+#define PL061_GPIOMIS_PIN4_MASK      0x00000010
+#define PL061_GPIOMIS_PIN5_SHIFT     5
+#define PL061_GPIOMIS_PIN5_MASK      0x00000020
+#define PL061_GPIOMIS_PIN6_SHIFT     6
+#define PL061_GPIOMIS_PIN6_MASK      0x00000040
+#define PL061_GPIOMIS_PIN7_SHIFT     7
+#define PL061_GPIOMIS_PIN7_MASK      0x00000080
+#define PL061_GPIOIC                 0x41c /* wo: Interrupt clear: one clears an edge */
+#define PL061_GPIOIC_PIN0_SHIFT      0
+#define PL061_GPIOIC_PIN0_MASK       0x00000001
+#define PL061_GPIOIC_PIN1_SHIFT      1
+#define PL061_GPIOIC_PIN1_MASK       0x00000002
+#define PL061_GPIOIC_PIN2_SHIFT      2
+#define PL061_GPIOIC_PIN2_MASK       0x00000004
+#define PL061_GPIOIC_PIN3_SHIFT      3
+#define PL061_GPIOIC_PIN3_MASK       0x00000008
+#define PL061_GPIOIC_PIN4_SHIFT      4
+#define PL061_GPIOIC_PIN4_MASK       0x00000010
+#define PL061_GPIOIC_PIN5_SHIFT      5
+#define PL061_GPIOIC_PIN5_MASK       0x00000020
+#define PL061_GPIOIC_PIN6_SHIFT      6
+#define PL061_GPIOIC_PIN6_MASK       0x00000040
+#define PL061_GPIOIC_PIN7_SHIFT      7
+#define PL061_GPIOIC_PIN7_MASK       0x00000080
+#define PL061_GPIOAFSEL              0x420 /* rw: Mode control: one hands the pin to hardware */
+#define PL061_GPIOAFSEL_PIN0_SHIFT   0
+#define PL061_GPIOAFSEL_PIN0_MASK    0x00000001
+#define PL061_GPIOAFSEL_PIN1_SHIFT   1
+#define PL061_GPIOAFSEL_PIN1_MASK    0x00000002
+#define PL061_GPIOAFSEL_PIN2_SHIFT   2
+#define PL061_GPIOAFSEL_PIN2_MASK    0x00000004
+#define PL061_GPIOAFSEL_PIN3_SHIFT   3
+#define PL061_GPIOAFSEL_PIN3_MASK    0x00000008
+#define PL061_GPIOAFSEL_PIN4_SHIFT   4
+#define PL061_GPIOAFSEL_PIN4_MASK    0x00000010
+#define PL061_GPIOAFSEL_PIN5_SHIFT   5
+#define PL061_GPIOAFSEL_PIN5_MASK    0x00000020
+#define PL061_GPIOAFSEL_PIN6_SHIFT   6
+#define PL061_GPIOAFSEL_PIN6_MASK    0x00000040
+#define PL061_GPIOAFSEL_PIN7_SHIFT   7
+#define PL061_GPIOAFSEL_PIN7_MASK    0x00000080
+#define PL061_GPIOITCR               0x600 /* rw: Integration test control */
+#define PL061_GPIOITIP1              0x604 /* rw: Integration test input */
+#define PL061_GPIOITIP2              0x608 /* rw: Integration test input */
+#define PL061_GPIOITOP1              0x60c /* wo: Integration test output */
+#define PL061_GPIOITOP2              0x610 /* rw: Integration test output */
+#define PL061_GPIOITOP3              0x614 /* rw: Integration test output */
+#define PL061_GPIOPERIPHID0          0xfe0 /* ro: Identification */
+#define PL061_GPIOPERIPHID0_ID_SHIFT 0
+#define PL061_GPIOPERIPHID0_ID_MASK  0x000000ff
+#define PL061_GPIOPERIPHID1          0xfe4 /* ro: Identification */
+#define PL061_GPIOPERIPHID1_ID_SHIFT 0
+#define PL061_GPIOPERIPHID1_ID_MASK  0x000000ff
+#define PL061_GPIOPERIPHID2          0xfe8 /* ro: Identification */
+#define PL061_GPIOPERIPHID2_ID_SHIFT 0
+#define PL061_GPIOPERIPHID2_ID_MASK  0x000000ff
+#define PL061_GPIOPERIPHID3          0xfec /* ro: Identification */
+#define PL061_GPIOPERIPHID3_ID_SHIFT 0
+#define PL061_GPIOPERIPHID3_ID_MASK  0x000000ff
+#define PL061_GPIOPCELLID0           0xff0 /* ro: Identification */
+#define PL061_GPIOPCELLID0_ID_SHIFT  0
+#define PL061_GPIOPCELLID0_ID_MASK   0x000000ff
+#define PL061_GPIOPCELLID1           0xff4 /* ro: Identification */
+#define PL061_GPIOPCELLID1_ID_SHIFT  0
+#define PL061_GPIOPCELLID1_ID_MASK   0x000000ff
+#define PL061_GPIOPCELLID2           0xff8 /* ro: Identification */
+#define PL061_GPIOPCELLID2_ID_SHIFT  0
+#define PL061_GPIOPCELLID2_ID_MASK   0x000000ff
+#define PL061_GPIOPCELLID3           0xffc /* ro: Identification */
+#define PL061_GPIOPCELLID3_ID_SHIFT  0
+#define PL061_GPIOPCELLID3_ID_MASK   0x000000ff
+
+#endif /* PL061_REGS_H */

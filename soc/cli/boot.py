@@ -1,0 +1,180 @@
+"""`soc boot`: software on a board, with its console as the terminal."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import xxhash
+
+from soc.address import PhysAddr
+from soc.boot.assemble import Booted, Plan, prepare
+from soc.boot.ending import Ending, Outcome
+from soc.boot.keyboard import Keyboard
+from soc.boot.nodes import as_text
+from soc.boot.request import DEFAULT_SEED, Answer, Request
+from soc.boot.run import Boot
+from soc.boot.terminal import Terminal
+from soc.cli.commands import Commands
+from soc.cli.output import write_whole
+from soc.cli.status import FAILED, HELD, silence
+from soc.clock import SECOND
+from soc.errors import BadInput
+from soc.guest import Start
+from soc.sigint import Interrupts
+
+MOST_REMARKS = 20
+"""Lines of the machine's log shown at the end."""
+
+
+def add(commands: Commands) -> None:
+    boot = commands.add_parser(
+        "boot",
+        help="boot U-Boot, Linux or other software on a board",
+        description="Boots IMAGE (an arm64 Linux Image, gzip or EFI zboot around one, an ELF file, or a flat "
+        "binary) on a board. Its console is this terminal; Ctrl-A X leaves. Time is the machine's own: "
+        "two runs of one command are the same run, byte for byte.",
+        epilog="examples: soc boot configs/boards/virt.yaml Image --initrd rootfs.cpio.gz --append "
+        "console=ttyAMA0; soc boot configs/boards/virt.yaml u-boot.bin --answer '=> ' version; "
+        "exit status: 0 powered off, 1 it did not, 2 bad input",
+    )
+    boot.add_argument("board", type=Path, metavar="BOARD", help="a board: .yaml, .dts or .dtb")
+    boot.add_argument("image", type=Path, metavar="IMAGE")
+    boot.add_argument("--initrd", type=Path, metavar="FILE", help="initial RAM disk of Linux")
+    boot.add_argument("--append", metavar="ARGS", help="kernel command line (/chosen/bootargs)")
+    boot.add_argument("--dtb-out", type=Path, metavar="FILE", help="write the device tree that is passed")
+    boot.add_argument("--max-time", type=_seconds, metavar="S", help="seconds of the machine's time")
+    boot.add_argument("--fast", action="store_true", help="run on the host's time, as fast as it goes")
+    boot.add_argument(
+        "--engine",
+        choices=("auto", "fast", "portable"),
+        default="auto",
+        help="how the CPU engine is driven: through its insides where a self-test allows it, or never",
+    )
+    boot.add_argument(
+        "--el", type=int, choices=(1, 2, 3), default=1, help="exception level to start at (default: 1)"
+    )
+    boot.add_argument("--load", type=_address, metavar="ADDRESS", help="where a flat binary goes")
+    boot.add_argument("--symbols", type=Path, metavar="FILE", help="ELF or System.map, for reports")
+    boot.add_argument("--log", type=Path, metavar="FILE", help="keep what the console prints")
+    boot.add_argument(
+        "--answer",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("PROMPT", "REPLY"),
+        help="type REPLY when PROMPT is printed; in the order given, each once",
+    )
+    boot.add_argument("--kaslr", action="store_true", help="let Linux place itself by the seed")
+    boot.add_argument("--seed", type=int, default=DEFAULT_SEED, help="of the guest's random numbers")
+    boot.add_argument("--no-reboot", action="store_true", help="a reset ends the run, with status 1")
+    boot.add_argument("--hash", action="store_true", help="end with a digest of all DRAM")
+    boot.add_argument("--quiet", action="store_true", help="nothing but the console and errors")
+    boot.set_defaults(command=_boot)
+
+
+def _boot(options: argparse.Namespace) -> int:
+    plan = prepare(_request(options))
+    if options.dtb_out is not None:
+        write_whole(options.dtb_out, plan.dtb, options.board)
+    if not options.quiet:
+        _note(f"{plan.tree.model}: {plan.image}")
+        for line in as_text(plan.tree):
+            _note(f"  {line}")
+    with _log(options.log) as log, Interrupts() as interrupts, Keyboard() as keyboard:
+        terminal = Terminal(_show, plan.request.answers, log)
+        boot = Boot(plan, terminal, keyboard, interrupts.seen)
+        if not options.quiet:
+            _note(f"engine: {boot.booted.guest.cpu.engine}")
+        started = time.perf_counter()
+        outcome = boot.run()
+    _conclude(options, plan, boot.booted, outcome, time.perf_counter() - started)
+    boot.booted.machine.close()
+    return HELD if outcome.ending in (Ending.POWER_OFF, Ending.LEFT) else FAILED
+
+
+def _conclude(
+    options: argparse.Namespace, plan: Plan, booted: Booted, outcome: Outcome, seconds: float
+) -> None:
+    machine = booted.machine
+    bad = bool(outcome.lines)
+    if not options.quiet or bad:
+        remarks = machine.log[:MOST_REMARKS]
+        for line in remarks:
+            _note(f"  {line}")
+        if len(machine.log) > len(remarks):
+            _note(f"  and {len(machine.log) - len(remarks)} more remarks of the hardware")
+    if not options.quiet or bad:
+        _note(f"{outcome.ending.value} at {outcome.time / SECOND:.3f} s of the machine, {seconds:.2f} s here")
+    for line in outcome.lines:
+        _note(line)
+    if options.hash:
+        digest = xxhash.xxh128()
+        for bank in machine.dram.banks:
+            digest.update(bank.bytes)
+        _note(f"DRAM {digest.hexdigest()}")
+
+
+def _request(options: argparse.Namespace) -> Request:
+    answers = tuple(Answer(prompt.encode(), reply.encode()) for prompt, reply in options.answer)
+    if any(not answer.prompt for answer in answers):
+        raise BadInput("--answer needs a PROMPT to wait for")
+    return Request(
+        board=options.board,
+        image=options.image,
+        initrd=options.initrd,
+        append=options.append,
+        symbols=options.symbols,
+        load=options.load,
+        start=Start(options.engine, options.fast, options.el),
+        max_time=options.max_time,
+        reboot=not options.no_reboot,
+        kaslr=options.kaslr,
+        seed=options.seed,
+        answers=answers,
+    )
+
+
+@contextmanager
+def _log(path: Path | None) -> Iterator[BinaryIO | None]:
+    if path is None:
+        yield None
+        return
+    try:
+        file = path.open("wb")
+    except OSError as error:
+        raise BadInput(f"cannot write {path}: {error.strerror}") from None
+    with file:
+        yield file
+
+
+def _show(data: bytes) -> None:
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        silence()
+
+
+def _note(line: str) -> None:
+    """Beside the console's text."""
+    print(f"soc: {line}" if not line.startswith(" ") else line, file=sys.stderr, flush=True)
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds")
+    return value
+
+
+def _address(text: str) -> PhysAddr:
+    value = int(text, 0)
+    if not 0 <= value < 1 << 48:
+        raise argparse.ArgumentTypeError(f"{text} is no physical address of 48 bits")
+    return PhysAddr(value)

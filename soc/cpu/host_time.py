@@ -1,0 +1,87 @@
+"""The budget of a core that runs as fast as it can: nanoseconds of the host, not instructions.
+
+Nothing is counted, so generated code runs free. A thread asks the engine to
+stop when the grant is used up; it looks every half millisecond, which is how
+late an interrupt of a timer can be. The engine then leaves at a block's start.
+Two runs are not the same run.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+
+from soc.cpu.budget import Budget
+from soc.cpu.engine import Engine
+
+PERIOD = 0.000_5
+"""Seconds between two looks at the clock."""
+
+
+class HostTime(Budget):
+    """Only under `pinned_wheel()`: elsewhere a stop from another thread may repeat an instruction."""
+
+    name = "host time"
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__()
+        engine.run_blocks_whole()
+        self._engine = engine
+        self._started = 0
+        self._running = False
+        self._exhausted = False
+        threading.Thread(target=_watch, args=(weakref.ref(self),), daemon=True).start()
+
+    @property
+    def left(self) -> int:
+        """Always more than nothing: an exception costs the time it takes."""
+        return max(1, self.granted - self.spent)
+
+    @left.setter
+    def left(self, value: int) -> None:
+        pass
+
+    @property
+    def exhausted(self) -> bool:
+        return self._exhausted
+
+    def rearm(self) -> None:
+        self._exhausted = False
+
+    def grant(self, instructions: int) -> None:
+        self.granted = instructions
+        self._exhausted = False
+        self._started = time.perf_counter_ns()
+        self._running = True
+
+    @property
+    def spent(self) -> int:
+        return time.perf_counter_ns() - self._started
+
+    def limit(self, instructions: int) -> None:
+        self.granted = min(self.granted, instructions)
+
+    def cut(self) -> None:
+        self.granted = 0
+        self.stop()
+
+    def settle(self) -> None:
+        self._running = False
+
+    def stop(self) -> None:
+        """Leave the engine before the next block."""
+        self._exhausted = True
+        self._engine.stop()
+
+    def look(self) -> None:
+        """Stop the engine if its time is up."""
+        if self._running and self.spent >= self.granted:
+            self.stop()
+
+
+def _watch(budget: weakref.ref[HostTime]) -> None:
+    while (alive := budget()) is not None:
+        alive.look()
+        del alive
+        time.sleep(PERIOD)

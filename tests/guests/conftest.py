@@ -1,0 +1,5 @@
+"""Fixtures of the tests about the guests themselves."""
+
+from tests.guests.fixtures import full_linux_kernel, initramfs, linux_kernel, packages, u_boot
+
+__all__ = ["full_linux_kernel", "initramfs", "linux_kernel", "packages", "u_boot"]
