@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.row import Row, fastest
-from devices.catalogue import DRIVERS, models
+from devices.catalogue import models
+from devices.drivers import DRIVERS
 from heaps.catalogue import DRIVERS as HEAP_DRIVERS
 from heaps.catalogue import MODULES
 from heaps.ion.alloc import ion_alloc, ion_free

@@ -10,7 +10,8 @@ from benchmarks.row import Row, fastest
 from devices.camera.driver import CameraDriver
 from devices.camera.hardware import Camera
 from devices.camera.regs import TABLE
-from devices.catalogue import DRIVERS, models
+from devices.catalogue import models
+from devices.drivers import DRIVERS
 from soc.board import Machine
 from soc.devicetree.tree import load_board
 from soc.kernel.kernel import Kernel

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.row import Row, fastest
-from devices.catalogue import DRIVERS, models
+from devices.catalogue import models
+from devices.drivers import DRIVERS
 from soc.address import PAGE_SIZE, Iova
 from soc.board import Machine
 from soc.devicetree.tree import load_board

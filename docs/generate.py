@@ -11,7 +11,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from devices.catalogue import DRIVERS, MODELS, tables
+from devices.catalogue import MODELS, tables
+from devices.drivers import DRIVERS
 from soc.device import Model
 from soc.flows.catalogue import FLOWS
 from soc.flows.stage import play_flow

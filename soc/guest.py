@@ -74,6 +74,7 @@ class Guest:
             host_time=start.host_time,
             level=start.level,
         )
+        self._identity = self.cpu.read_system(ID_AA64PFR0_EL1)
         self._connect_registers()
         self.cpu.load(image)
         self.cpu.reset(image.entry, *arguments)
@@ -117,8 +118,10 @@ class Guest:
                 continue
             for register, behaviour in model.cpu_registers.items():
                 self.cpu.registers.define(register, behaviour)
-            features = self.cpu.read_system(ID_AA64PFR0_EL1) | GIC_REGISTERS
-            self.cpu.registers.on_read(ID_AA64PFR0_EL1, lambda value=features: value)
+            self.cpu.registers.on_read(ID_AA64PFR0_EL1, self._features)
+
+    def _features(self) -> int:
+        return self._identity | GIC_REGISTERS
 
     def _wire_timer(self, node: Node) -> None:
         for line, interrupt in zip(self.cpu.timer.lines, node.interrupts, strict=False):

@@ -12,7 +12,8 @@ from unittest.mock import Mock
 import pytest
 from PIL import Image
 
-from devices.catalogue import DRIVERS, MODELS, drivers_by_compatible, models, tables
+from devices.catalogue import MODELS, models, tables
+from devices.drivers import DRIVERS, drivers_by_compatible
 from soc import __version__
 from soc.cli import main
 from soc.errors import SocError

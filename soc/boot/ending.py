@@ -7,7 +7,7 @@ from enum import Enum
 
 from soc.boot.assemble import Booted
 from soc.clock import SECOND
-from soc.cpu.core import Taken
+from soc.cpu.exceptions import Taken
 from soc.cpu.symbols import SymbolTable
 
 PANICS = (b"---[ end Kernel panic", b"### ERROR ### Please RESET the board ###")

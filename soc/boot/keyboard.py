@@ -50,7 +50,7 @@ class Keyboard:
 
     def read(self) -> bytes:
         """What was typed since the last call; nothing after the end of input."""
-        if self._fd is None or not self._ready(0):
+        if not self._ready(0) or self._fd is None:
             return b""
         data = os.read(self._fd, PIECE)
         if not data:
@@ -67,7 +67,7 @@ class Keyboard:
         return time.perf_counter_ns() - start
 
     def _ready(self, seconds: float) -> bool:
-        return bool(select.select([self._fd], [], [], seconds)[0])
+        return self._fd is not None and bool(select.select([self._fd], [], [], seconds)[0])
 
     def _without_commands(self, data: bytes) -> bytes:
         """What is for the guest."""

@@ -7,15 +7,26 @@ never a traceback.
 
 from __future__ import annotations
 
+import importlib
 import io
 import sys
 from collections.abc import Sequence
 
 from soc import __version__
-from soc.cli import boot, check, dtb, flow, import_, regs, run
 from soc.cli.commands import Parser
 from soc.cli.status import BAD_INPUT, INTERRUPTED, silence
 from soc.errors import SocError
+
+COMMANDS = {
+    "check": "soc.cli.check",
+    "run": "soc.cli.run",
+    "boot": "soc.cli.boot",
+    "regs": "soc.cli.regs",
+    "flow": "soc.cli.flow",
+    "dtb": "soc.cli.dtb",
+    "import": "soc.cli.import_",
+}
+"""Each command's module, which adds it to the parser."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    options = _parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser(words).parse_args(words)
     try:
         status: int = options.command(options)
     except SocError as error:
@@ -42,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def _parser() -> Parser:
+def _parser(words: list[str]) -> Parser:
+    """For all commands, or the one that `words` begin with: what the others need is not loaded then."""
     parser = Parser(
         prog="soc",
         description="A full-system SoC model that proves zero-copy buffer sharing.",
@@ -50,6 +63,7 @@ def _parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"soc {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (check, run, boot, regs, flow, dtb, import_):
-        command.add(commands)
+    wanted = words[:1] if words and words[0] in COMMANDS else COMMANDS
+    for name in wanted:
+        importlib.import_module(COMMANDS[name]).add(commands)
     return parser

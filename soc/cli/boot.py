@@ -116,7 +116,7 @@ def _conclude(
     if options.hash:
         digest = xxhash.xxh128()
         for bank in machine.dram.banks:
-            digest.update(bank.bytes)
+            digest.update(bank.bytes.data)
         _note(f"DRAM {digest.hexdigest()}")
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from devices.catalogue import drivers_by_compatible, models
+from devices.catalogue import models
+from devices.drivers import drivers_by_compatible
 from heaps import catalogue as heaps
 from soc.cli.commands import Commands
 from soc.cli.status import HELD, say

@@ -58,6 +58,15 @@ class Budget(ABC):
         """Instructions run since the grant, the present block included whole."""
         return self.granted - self.left // INSTRUCTION
 
+    @property
+    def used(self) -> int:
+        """What the slice took: all of it where no further block fitted in."""
+        return self.granted if self.exhausted else self.spent
+
+    def charge(self, instructions: int) -> None:
+        """Let time pass that no instruction is counted for."""
+        self.left = max(0, self.left - instructions * INSTRUCTION)
+
     def limit(self, instructions: int) -> None:
         """Shorten the grant to `instructions`, or to what is spent already."""
         total = max(self.spent, min(instructions, self.granted))

@@ -12,25 +12,21 @@ trapping of floating point (CPACR_EL1), Secure EL1, interrupts to EL3.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-
-from unicorn import unicorn_const as const
 
 from soc.address import PhysAddr, VirtAddr
 from soc.bus import Bus
 from soc.clock import Clock
-from soc.cpu.budget import INSTRUCTION, LARGEST
+from soc.cpu.budget import LARGEST
 from soc.cpu.caches import CacheMaintenance
 from soc.cpu.code_cache import InstructionCache
-from soc.cpu.engine import ON_INTERRUPT, Engine
-from soc.cpu.entry import BANKS, DATA_ABORT, PREFETCH_ABORT, SUPERVISOR_CALL, RegisterEntry
+from soc.cpu.engine import Engine
+from soc.cpu.entry import BANKS
+from soc.cpu.exceptions import Exceptions, Taken
 from soc.cpu.holes import ABORTS, Holes
 from soc.cpu.image import Image
-from soc.cpu.psci import CALL_LEVEL, CALLS, Conduit, Psci
+from soc.cpu.psci import Conduit, Psci
 from soc.cpu.stale import StaleWindows
-from soc.cpu.storm import FaultStorm
 from soc.cpu.timer import GenericTimer
 from soc.cpu.watch import Touch, Watches
 from soc.cpu.ways import Choice, choose
@@ -39,24 +35,8 @@ from soc.memory.cache.comparing import ComparingCache
 from soc.processor import StopReason
 from soc.registers import SystemRegister
 
-EXCEPTION_COST = 32
-"""Instructions' worth of time an exception takes; it bounds a storm of them."""
-
 TIMER_FREQUENCY = 62_500_000
 """CNTFRQ_EL0: 16 ns per tick."""
-
-
-KEPT_EXCEPTIONS = 8
-
-
-@dataclass(frozen=True)
-class Taken:
-    """An exception that was no call: when (ns), at which pc, with which syndrome and fault address."""
-
-    time: int
-    pc: int
-    esr: int
-    far: int
 
 
 class Cpu:
@@ -89,15 +69,12 @@ class Cpu:
         self._log = log
         self._ns = ns_per_instruction
         self._core = Engine(level)
-        self._level = level
         self._ways = choose(self._core, bus.dram, engine, self._fail, host_time)
         self._budget = self._ways.budget
         self._line = self._ways.line
-        self._traps = RegisterEntry(self._core)
         self.registers = registers = self._ways.registers
         self._instruction_cache = InstructionCache(self._core, registers, self._ways.code, self._budget.cut)
-        self.timer = GenericTimer(self._core, registers, clock, timer_frequency, self._charge)
-        self._psci = Psci(self._core, psci, 0, self._power)
+        self.timer = GenericTimer(self._core, registers, clock, timer_frequency, self._budget.charge)
         self._watches = Watches(self._core, bus, clock, self._ways.locator)
         self._maintenance: CacheMaintenance | None = None
         self._stale: StaleWindows | None = None
@@ -108,14 +85,21 @@ class Cpu:
         for bank in bus.dram.banks:
             self._core.map_memory(bank.base, bank.size, bank.host_pointer)
         self._windows = BusWindows(self._core, bus, self._window_abort, self._fail)
-        self._core.hook(const.UC_HOOK_INTR, ON_INTERRUPT(self._exception))
         self._holes = Holes(self._core, bus.dram, log)
+        self._exceptions = Exceptions(
+            self._core,
+            self._ways.entry,
+            Psci(self._core, psci, 0, self._power),
+            level,
+            budget=self._budget,
+            holes=self._holes,
+            now=lambda: clock.now,
+            stuck=self._stuck,
+            failed=self._fail,
+        )
         self._irq = False
         self._failure: BaseException | None = None
         self._abort: bool | None = None
-        self._lockup = False
-        self._storm = FaultStorm()
-        self.exceptions: deque[Taken] = deque(maxlen=KEPT_EXCEPTIONS)
         self._stopped: StopReason | None = None
         self._until = self._slice_start = 0
         self._pc: int = start if start is not None else bus.dram.banks[0].base
@@ -131,6 +115,11 @@ class Cpu:
     def pc(self) -> VirtAddr:
         """Address of the next instruction."""
         return VirtAddr(self._pc)
+
+    @property
+    def exceptions(self) -> tuple[Taken, ...]:
+        """The latest exceptions that were no system calls, oldest first."""
+        return tuple(self._exceptions.last)
 
     @property
     def exception_level(self) -> int:
@@ -172,7 +161,7 @@ class Cpu:
         self.timer.reset()
         if self._maintenance is not None:
             self._maintenance.reset()
-        self._storm.reset()
+        self._exceptions.reset()
         self._line.restore()
         self._stopped = None
         self._pc = entry
@@ -231,9 +220,9 @@ class Cpu:
             self.clock.progress = None
             budget.settle()
         asleep = self._settle(error) and not budget.exhausted
-        spent = budget.granted if budget.exhausted or self._lockup else budget.spent
-        self.clock.advance(start + spent * self._ns)
-        self._lockup = False
+        used = budget.granted if self._exceptions.locked_up else budget.used
+        self.clock.advance(start + used * self._ns)
+        self._exceptions.locked_up = False
         self._instruction_cache.settle()
         if self._failure is not None:
             failure, self._failure = self._failure, None
@@ -246,14 +235,14 @@ class Cpu:
         self._pc = self._core.pc
         abort, self._abort = self._abort, None
         if abort is not None:
-            self._external_abort(abort)
+            self._pc = self._exceptions.external_abort(self._pc, abort)
         elif error in ABORTS:
-            self._external_abort(ABORTS[error])
+            self._pc = self._exceptions.external_abort(self._pc, ABORTS[error])
         elif error:
             self._log(f"cpu: the engine gave up at {self._pc:#x} with error {error}")
             self._stopped = StopReason.HALTED
         else:
-            return not (self._lockup or self._stopped or self._failure)
+            return not (self._exceptions.locked_up or self._stopped or self._failure)
         return False
 
     def _progress(self) -> int:
@@ -267,57 +256,9 @@ class Cpu:
 
     # --- what happens inside the engine ------------------------------------
 
-    def _exception(self, handle: int, number: int, data: int) -> None:
-        try:
-            if self._psci.call(number):
-                return
-            back = self._core.pc
-            if number in CALLS and CALL_LEVEL[CALLS[number]] > self._level:
-                back -= INSTRUCTION  # the engine is past a call by now
-                self._traps.undefined(back)
-            else:
-                self._ways.entry.enter(number)
-            self._charge()
-            if number != SUPERVISOR_CALL:
-                self._record(back)
-                self._check_lockup(back)
-            if number in (PREFETCH_ABORT, DATA_ABORT):
-                self._check_storm(back, self._core.read(BANKS[self._core.exception_level()].far))
-        except BaseException as error:
-            self._fail(error)
-            self._core.stop()
-
-    def _external_abort(self, write: bool | None) -> None:
-        back = self._pc
-        self._traps.external_abort(back, write)
-        self._pc = self._core.pc
-        self._charge()
-        self._record(back)
-        self._check_lockup(back)
-        self._check_storm(back, 0)
-
-    def _charge(self, instructions: int = EXCEPTION_COST) -> None:
-        """Let time pass that no instruction is counted for."""
-        self._budget.left = max(0, self._budget.left - instructions * INSTRUCTION)
-
-    def _record(self, back: int) -> None:
-        bank = BANKS[self._core.exception_level()]
-        esr, far = self._core.read(bank.esr), self._core.read(bank.far)
-        self.exceptions.append(Taken(self.clock.now, back, esr, far))
-
-    def _check_lockup(self, back: int) -> None:
-        """A vector that faults on its own first instruction would fault for ever: let time pass instead."""
-        if self._core.pc == back:
-            self._lockup = True
-            self._holes.complain(back, "lockup", f"cpu: the vector at {back:#x} faults itself: locked up")
-            self._core.stop()
-
-    def _check_storm(self, back: int, address: int) -> None:
-        """The same abort so many times in a row will not get better."""
-        if self._storm.raging(back, address):
-            self._log(f"cpu: stuck: the instruction at {back:#x} aborts again and again")
-            self._stopped = StopReason.HALTED
-            self._core.stop()
+    def _stuck(self, line: str) -> None:
+        self._log(line)
+        self._stopped = StopReason.HALTED
 
     def _power(self, reason: StopReason) -> None:
         self._stopped = reason

@@ -70,13 +70,15 @@ class Bank:
     spsr: SystemRegister
 
 
-BANKS = {
-    level: Bank(
-        *(getattr(arm64, f"UC_ARM64_REG_{name}_EL{level}") for name in ("SP", "ELR", "ESR", "FAR", "VBAR")),
-        spsr,
-    )
-    for level, spsr in ((1, (3, 0, 4, 0, 0)), (2, (3, 4, 4, 0, 0)), (3, (3, 6, 4, 0, 0)))
-}
+def _bank(level: int, spsr: SystemRegister) -> Bank:
+    numbers = [
+        getattr(arm64, f"UC_ARM64_REG_{name}_EL{level}") for name in ("SP", "ELR", "ESR", "FAR", "VBAR")
+    ]
+    sp, elr, esr, far, vbar = numbers
+    return Bank(sp, elr, esr, far, vbar, spsr)
+
+
+BANKS = {1: _bank(1, (3, 0, 4, 0, 0)), 2: _bank(2, (3, 4, 4, 0, 0)), 3: _bank(3, (3, 6, 4, 0, 0))}
 MASKED = 0x3C0
 """PSTATE.DAIF, all set."""
 

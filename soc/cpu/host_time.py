@@ -28,19 +28,21 @@ class HostTime(Budget):
         super().__init__()
         engine.run_blocks_whole()
         self._engine = engine
-        self._started = 0
+        self._started = self._ended = 0
         self._running = False
         self._exhausted = False
         threading.Thread(target=_watch, args=(weakref.ref(self),), daemon=True).start()
 
     @property
     def left(self) -> int:
-        """Always more than nothing: an exception costs the time it takes."""
-        return max(1, self.granted - self.spent)
+        return max(0, self.granted - self.spent)
 
     @left.setter
     def left(self, value: int) -> None:
-        pass
+        self.granted = self.spent + value
+
+    def charge(self, instructions: int) -> None:
+        """Nothing: everything takes the time it takes."""
 
     @property
     def exhausted(self) -> bool:
@@ -59,6 +61,10 @@ class HostTime(Budget):
     def spent(self) -> int:
         return time.perf_counter_ns() - self._started
 
+    @property
+    def used(self) -> int:
+        return self._ended - self._started
+
     def limit(self, instructions: int) -> None:
         self.granted = min(self.granted, instructions)
 
@@ -68,6 +74,7 @@ class HostTime(Budget):
 
     def settle(self) -> None:
         self._running = False
+        self._ended = time.perf_counter_ns()
 
     def stop(self) -> None:
         """Leave the engine before the next block."""

@@ -181,7 +181,7 @@ def register_table_works() -> bool:
     registers = TableRegisters(scratch.engine, failures.append)
     try:
         registers.on_read((3, 3, 14, 0, 2), lambda: 0x1234)
-        registers.on_write((3, 0, 12, 0, 0), lambda value: seen.append(value) is not None)
+        registers.on_write((3, 0, 12, 0, 0), partial(_seen, seen))
     except KeyError:
         return False
     registers.define((3, 0, 12, 12, 0), CpuRegister("ICC_IAR1_EL1", read=lambda: 0x800))
@@ -191,6 +191,12 @@ def register_table_works() -> bool:
     engine = scratch.engine
     values = engine.x(1), engine.x(2), engine.read(arm64.UC_ARM64_REG_VBAR_EL1)
     return values == (0x1234, 0x800, 0x800) and seen == [0x800, 0x800] and not failures
+
+
+def _seen(values: list[int], value: int) -> bool:
+    """A writer that leaves the write to the engine."""
+    values.append(value)
+    return False
 
 
 def physical_lines_work() -> bool:

@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 
 from devices.camera.driver import CameraDriver
-from devices.catalogue import DRIVERS
+from devices.drivers import DRIVERS
 from devices.lcdif.driver import LcdifDriver
 from heaps import catalogue
 from soc.address import Iova

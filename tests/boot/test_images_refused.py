@@ -129,11 +129,25 @@ def test_files_that_are_no_program(data: bytes, problem: str) -> None:
             f"and the file has 80; {AGAIN}",
         ),
         (
+            linux_image(code0=int.from_bytes(b"MZ\0\0", "little"), code1=0, pe=b"PE\0\0")[:80],
+            "truncated: an arm64 Linux Image that goes on to byte 88 by its own headers, "
+            f"and the file has 80; {AGAIN}",
+        ),
+        (
             efi_image(RISCV_PE),
             "an arm64 Linux Image by its magic, but for RISC-V by its PE header: damaged, or not a kernel",
         ),
     ],
-    ids=["big-endian", "before 3.17", "longer than it says", "branch", "sections", "PE header", "machine"],
+    ids=[
+        "big-endian",
+        "before 3.17",
+        "longer than it says",
+        "branch",
+        "sections",
+        "first words",
+        "PE header",
+        "machine",
+    ],
 )
 def test_linux_images_that_cannot_be_used(data: bytes, problem: str) -> None:
     assert complaint(data) == f"file: {problem}"

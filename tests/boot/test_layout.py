@@ -93,6 +93,7 @@ def test_the_place_of_a_kernel(tree: Tree, image: BootImage, address: int) -> No
         (board(reserved=[(BASE + 133 * MIB, 0x1000, "no-map")]), 128 * MIB, 128 * MIB + 0x310000),
         (board(reserved=[(BASE + 132 * MIB, 0x1000, "no-map")]), 128 * MIB, 128 * MIB + 0x310000),
         (board(reserved=[(BASE + 131 * MIB + 0x80000, 0x1000, "no-map")]), 128 * MIB, 132 * MIB),
+        (board(reserved=[(BASE + 131 * MIB + 0x80000, 0x1000, "")]), 128 * MIB, 128 * MIB + 0x310000),
     ],
     ids=[
         "half of a small bank",
@@ -103,6 +104,7 @@ def test_the_place_of_a_kernel(tree: Tree, image: BootImage, address: int) -> No
         "no-map two blocks on",
         "no-map in the next block",
         "a device tree shares no block of 2 MiB with no-map",
+        "it may with what is mapped",
     ],
 )
 def test_the_places_of_initrd_and_device_tree(tree: Tree, initrd: int, dtb: int) -> None:
@@ -140,6 +142,10 @@ def test_all_of_an_old_kernel_is_above_its_start() -> None:
     tree = board([(BASE, 4 * GIB)], [(BASE, 32 * MIB, ""), (BASE + 64 * MIB, 600 * MIB, "")])
     layout = plan(tree, kernel(anywhere=False), DTB)
     assert (layout.entry, layout.dtb) == (BASE + 32 * MIB, BASE + 60 * MIB)
+    assert plan(tree, kernel(), DTB, INITRD).initrd == plan(tree, kernel(anywhere=False), DTB, INITRD).initrd
+    below = board([(BASE, 64 * MIB)], [(BASE + 8 * MIB, 24 * MIB, "")])
+    assert places(plan(below, kernel(), DTB, bytes(5 * MIB)))["the initrd"] == BASE
+    assert "no room for the initrd" in complaint(below, kernel(anywhere=False), initrd=bytes(5 * MIB))
     full = board([(BASE, 4 * GIB)], [(BASE + 28 * MIB, 600 * MIB, "")])
     assert "no room for the device tree" in complaint(full, kernel(anywhere=False))
     assert plan(full, kernel(26 * MIB), DTB).dtb == BASE + 628 * MIB
@@ -199,6 +205,15 @@ def test_the_places_of_a_flat_binary(
 ) -> None:
     layout = plan(tree, image, DTB, load=load)
     assert (layout.entry, layout.image[0].address, layout.dtb) == (entry, entry, dtb)
+
+
+def test_an_initrd_of_a_firmware_makes_way_for_the_device_tree() -> None:
+    layout = plan(board([(BASE, 4 * MIB)]), flat(), DTB, bytes(MIB))
+    assert places(layout) == {
+        "the flat binary": BASE,
+        "the initrd": BASE + 2 * MIB + 0x10000,
+        "the device tree": BASE + 2 * MIB,
+    }
 
 
 def test_an_elf_file_goes_where_it_says() -> None:

@@ -72,6 +72,16 @@ def test_no_room(tree: Tree, initrd: bytes | None, problem: str) -> None:
     assert line.endswith(f"; {MORE}")
 
 
+def test_the_first_bank_with_room_for_the_kernel_is_the_one_that_is_told_of() -> None:
+    tree = board([(BASE, 16 * MIB), (0x8000_0000, 32 * MIB), (0xC000_0000, 30 * MIB)])
+    line = complaint(tree, kernel(), initrd=bytes(33 * MIB))
+    assert line == (
+        "Image: no room for the initrd (33 MiB, aligned to 64 KiB): DRAM is 0x40000000..0x40ffffff, "
+        "0x80000000..0x81ffffff, 0xc0000000..0xc1dfffff, taken are the kernel at 0x80200000..0x81dfffff; "
+        f"{MORE}"
+    )
+
+
 def test_all_of_the_room_can_be_used() -> None:
     layout = plan(small(48 * MIB), kernel(), 2 * MIB, bytes(18 * MIB))
     assert [piece.address - BASE for piece in layout.pieces(b"")] == [2 * MIB, 30 * MIB, 0]

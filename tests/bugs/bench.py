@@ -10,7 +10,8 @@ from socket import SOCK_CLOEXEC, SOCK_STREAM
 
 import numpy as np
 
-from devices.catalogue import DRIVERS, models
+from devices.catalogue import models
+from devices.drivers import DRIVERS
 from heaps import catalogue
 from soc.address import PhysAddr
 from soc.board import Machine

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from soc.bus import Bus
@@ -15,14 +17,22 @@ from soc.errors import SocError
 from soc.memory.dram import Bank, Dram
 from tests.cpu.guest import BASE, GuestMachine
 
-FAST = "x86-64 counter in the block, engine's own exception entry, exact pc of an access"
-PORTABLE = "block callback, exception entry by register writes, pc of an access to its block"
+FAST = (
+    "x86-64 counter in the block, engine's own exception entry, interrupt line, engine's own register table, "
+    "code by physical line, exact pc of an access"
+)
+PORTABLE = (
+    "block callback, exception entry by register writes, virtual interrupt, a callback for each MRS and MSR, "
+    "code by virtual line, pc of an access to its block"
+)
+ALL = Ways(True, True, True, True, True, True, selftest.find_syndrome())
+NONE = Ways(False, False, False, False, False, False, ALL.syndrome)
 
 
 def test_self_test_passes_on_the_pinned_wheel() -> None:
     if not pinned_wheel():
         pytest.skip("not the wheel and machine the fast ways are for")
-    assert selftest.ways() == Ways(True, True, True, selftest.find_syndrome())
+    assert selftest.ways() == ALL
 
 
 def test_engine_says_in_one_line_what_was_chosen(machine: GuestMachine) -> None:
@@ -38,15 +48,21 @@ def core(engine: str) -> str:
 
 
 def test_failed_self_test_means_the_portable_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("soc.cpu.ways.ways", lambda: Ways(False, False, False, selftest.find_syndrome()))
+    monkeypatch.setattr("soc.cpu.ways.ways", lambda: NONE)
     assert core("auto") == PORTABLE
     with pytest.raises(SocError, match="^the fast ways do not all work with this engine: "):
         core("fast")
 
 
 def test_each_way_falls_back_on_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("soc.cpu.ways.ways", lambda: Ways(True, False, True, selftest.find_syndrome()))
-    assert core("auto") == FAST.replace("engine's own exception entry", "exception entry by register writes")
+    for way, fast, portable in zip(
+        ("budget", "entry", "line", "registers", "code", "access_pc"),
+        FAST.split(", "),
+        PORTABLE.split(", "),
+        strict=True,
+    ):
+        monkeypatch.setattr("soc.cpu.ways.ways", lambda way=way: replace(ALL, **{way: False}))
+        assert core("auto") == FAST.replace(fast, portable)
 
 
 def test_unknown_counting_site_keeps_the_call_and_the_count() -> None:

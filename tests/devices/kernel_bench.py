@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar, cast
 
-from devices.catalogue import DRIVERS, models
+from devices.catalogue import models
+from devices.drivers import DRIVERS
 from heaps.carveout import CarveoutHeap
 from soc.board import Machine
 from soc.bus import Target

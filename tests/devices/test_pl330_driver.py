@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from devices.catalogue import DRIVERS
+from devices.drivers import DRIVERS
 from devices.pl330.assembler import go
 from devices.pl330.driver import Pl330Driver
 from devices.smmuv3.driver import Smmuv3Driver

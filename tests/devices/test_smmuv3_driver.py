@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devices.catalogue import DRIVERS
+from devices.drivers import DRIVERS
 from devices.pl011.driver import Pl011Console
 from devices.smmuv3.driver.domain import SmmuDomain
 from devices.smmuv3.regs import TABLE

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from devices.catalogue import DRIVERS, models
+from devices.catalogue import models
+from devices.drivers import DRIVERS
 from devices.smmuv3.driver.domain import SmmuDomain
 from devices.smmuv3.driver.features import Feature
 from devices.smmuv3.regs import TABLE

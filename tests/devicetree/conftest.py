@@ -10,9 +10,15 @@ import pytest
 
 from soc.devicetree.tree import Tree, load_board
 from soc.errors import BadInput
+from tests.devicetree.dtc import Dtc
 
 Load = Callable[[str], Tree]
 Complain = Callable[[str], str]
+
+
+@pytest.fixture(scope="session")
+def dtc(debian_tool: Callable[[str, str], Path]) -> Dtc:
+    return Dtc(debian_tool("dtc", "device-tree-compiler"))
 
 
 @pytest.fixture

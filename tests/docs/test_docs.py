@@ -154,7 +154,7 @@ def test_broken_links_are_found() -> None:
 
 def test_missing_files_are_found() -> None:
     text = (
-        "`soc/cli/check.py`, `soc/nothing.py`, `devices/<ip>/driver.py`, `devices/<ip>/nothing.py`, `/soc/uart`,\n"
+        "`soc/bus.py`, `soc/nothing.py`, `devices/<ip>/driver.py`, `devices/<ip>/nothing.py`, `/soc/uart`,\n"
         "`devices/camera/{regs,hardware}.py`, `devices/camera/{regs,software}.py`, `soc/verify/`, `out/x`\n\n"
         "    $ soc check configs/boards/nothing.yaml\n\n```\nsrc/nothing.c\n```\n"
     )

@@ -27,19 +27,19 @@ def packages() -> Packages:
 @pytest.fixture(scope="session")
 def linux_kernel(packages: Packages) -> LinuxKernel:
     """Debian's kernel for virtual machines."""
-    return LinuxKernel(_get(packages, CLOUD_KERNEL))
+    return LinuxKernel(get_or_skip(packages, CLOUD_KERNEL))
 
 
 @pytest.fixture(scope="session")
 def full_linux_kernel(packages: Packages) -> LinuxKernel:
     """Debian's kernel with all modules."""
-    return LinuxKernel(_get(packages, FULL_KERNEL))
+    return LinuxKernel(get_or_skip(packages, FULL_KERNEL))
 
 
 @pytest.fixture(scope="session")
 def u_boot(packages: Packages) -> Path:
     """U-Boot for the machine "virt", a flat image that runs from address 0."""
-    return _get(packages, U_BOOT) / "usr/lib/u-boot/qemu_arm64/u-boot.bin"
+    return get_or_skip(packages, U_BOOT) / "usr/lib/u-boot/qemu_arm64/u-boot.bin"
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +52,8 @@ def initramfs(packages: Packages, linux_kernel: LinuxKernel) -> MakeInitramfs:
     return make
 
 
-def _get(packages: Packages, package: str) -> Path:
+def get_or_skip(packages: Packages, package: str) -> Path:
+    """The files of the package; skips the test where they cannot be had."""
     try:
         return packages.get(package)
     except GuestUnavailable as error:

@@ -12,6 +12,7 @@ from tests.guests import fetch
 from tests.guests.apt import Apt
 from tests.guests.cache import Cache
 from tests.guests.errors import GuestUnavailable
+from tests.guests.fixtures import get_or_skip
 from tests.guests.packages import CLOUD_KERNEL, FULL_KERNEL, U_BOOT, Packages
 from tests.guests.repository import Repository
 
@@ -151,3 +152,9 @@ def test_the_script_is_content_with_what_it_has(
     shutil.rmtree(repository.root)
     assert run_fetch(packages, monkeypatch) == 0
     assert "missing" not in capsys.readouterr().out
+
+
+def test_a_test_is_skipped_with_the_reason(packages: Packages) -> None:
+    reason = f"^apt has no package {FULL_KERNEL} for arm64: its sources do not list it$"
+    with pytest.raises(pytest.skip.Exception, match=reason):
+        get_or_skip(packages, FULL_KERNEL)

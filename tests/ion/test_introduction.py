@@ -7,7 +7,8 @@ from errno import EINVAL
 
 import pytest
 
-from devices.catalogue import DRIVERS, models
+from devices.catalogue import models
+from devices.drivers import DRIVERS
 from devices.smmuv3.hardware import Smmuv3
 from heaps.catalogue import DRIVERS as ION_DRIVERS
 from heaps.ion.alloc import ion_alloc

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from devices.catalogue import DRIVERS, models
+from devices.catalogue import models
+from devices.drivers import DRIVERS
 from devices.smmuv3.driver import Smmuv3Driver
 from devices.smmuv3.hardware import Smmuv3
 from soc.board import Machine

@@ -9,7 +9,8 @@ from typing import ClassVar
 
 import pytest
 
-from devices.catalogue import DRIVERS, models
+from devices.catalogue import models
+from devices.drivers import DRIVERS
 from soc.address import PhysAddr
 from soc.board import Machine
 from soc.devicetree.tree import load_board

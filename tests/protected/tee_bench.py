@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from devices.catalogue import DRIVERS, models
+from devices.catalogue import models
+from devices.drivers import DRIVERS
 from heaps.catalogue import MODULES
 from heaps.protected.driver import OpteeDriver
 from soc.board import Machine

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from devices.catalogue import DRIVERS
+from devices.drivers import DRIVERS
 from devices.lcdif.driver import LcdifDriver
 from soc.address import PhysAddr
 from soc.dmabuf.cpu_access import dma_buf_begin_cpu_access, dma_buf_end_cpu_access

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from devices.catalogue import DRIVERS
+from devices.drivers import DRIVERS
 from soc.address import Iova
 from soc.errors import BadInput
 from soc.kernel.kernel import Kernel

@@ -76,6 +76,8 @@ class Parser:
             raise BadInput("/memreserve/ must come before the first node", where)
         labels = self._labels()
         if not labels and self._reader.accept("/"):
+            if not self.tree.root.properties and not self.tree.root.children:
+                self.tree.root.where = where
             return self._body(self.tree.root, 1)
         return self._extension(labels)
 

@@ -1,0 +1,133 @@
+"""Exceptions of the core: what a hook of the engine reports, taken through the guest's vectors.
+
+A program that only faults any more would keep the host busy for ever. A vector
+that faults on its own first instruction lets time pass instead (`locked_up`),
+and an abort that repeats itself without end stops the core.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from unicorn import unicorn_const as const
+
+from soc.cpu.budget import INSTRUCTION, Budget
+from soc.cpu.engine import ON_INTERRUPT, Engine
+from soc.cpu.entry import (
+    BANKS,
+    DATA_ABORT,
+    PREFETCH_ABORT,
+    SUPERVISOR_CALL,
+    ExceptionEntry,
+    RegisterEntry,
+)
+from soc.cpu.holes import Holes
+from soc.cpu.psci import CALL_LEVEL, CALLS, Psci
+from soc.cpu.storm import FaultStorm
+from soc.cpu.sysregs import Failed
+
+COST = 32
+"""Instructions' worth of time an exception takes; it bounds a storm of them."""
+
+KEPT = 8
+
+
+@dataclass(frozen=True)
+class Taken:
+    """An exception that was no system call: when (ns), at which pc, syndrome and fault address."""
+
+    time: int
+    pc: int
+    esr: int
+    far: int
+
+
+class Exceptions:
+    """Takes every exception of `engine` that is no interrupt; `last` are the latest.
+
+    The program owns the exception levels up to `level`, calls to those above go
+    to `psci` or are UNDEFINED. `now` is the time, `stuck(line)` hears of a core
+    that cannot go on, `failed` of any error in here.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        entry: ExceptionEntry,
+        psci: Psci,
+        level: int,
+        *,
+        budget: Budget,
+        holes: Holes,
+        now: Callable[[], int],
+        stuck: Callable[[str], None],
+        failed: Failed,
+    ) -> None:
+        self._engine = engine
+        self._entry = entry
+        self._traps = RegisterEntry(engine)
+        self._psci = psci
+        self._level = level
+        self._budget = budget
+        self._holes = holes
+        self._now = now
+        self._stuck = stuck
+        self._failed = failed
+        self._storm = FaultStorm()
+        self.locked_up = False
+        self.last: deque[Taken] = deque(maxlen=KEPT)
+        engine.hook(const.UC_HOOK_INTR, ON_INTERRUPT(self._exception))
+
+    def reset(self) -> None:
+        self._storm.reset()
+        self.last.clear()
+
+    def external_abort(self, back: int, write: bool | None) -> int:
+        """Nobody answers the access at `back` (`write` None for a fetch): the pc from here."""
+        self._traps.external_abort(back, write)
+        self._budget.charge(COST)
+        far = self._record(back)
+        self._check_lockup(back)
+        self._check_storm(back, far)
+        return self._engine.pc
+
+    def _exception(self, handle: int, number: int, data: int) -> None:
+        try:
+            if self._psci.call(number):
+                return
+            back = self._engine.pc
+            if number in CALLS and CALL_LEVEL[CALLS[number]] > self._level:
+                back -= INSTRUCTION  # the engine is past a call by now
+                self._traps.undefined(back)
+            else:
+                self._entry.enter(number)
+            self._budget.charge(COST)
+            if number == SUPERVISOR_CALL:
+                return
+            far = self._record(back)
+            self._check_lockup(back)
+            if number in (PREFETCH_ABORT, DATA_ABORT):
+                self._check_storm(back, far)
+        except BaseException as error:
+            self._failed(error)
+            self._engine.stop()
+
+    def _record(self, back: int) -> int:
+        """Keep the exception just taken; its fault address."""
+        bank = BANKS[self._engine.exception_level()]
+        esr, far = self._engine.read(bank.esr), self._engine.read(bank.far)
+        self.last.append(Taken(self._now(), back, esr, far))
+        return far
+
+    def _check_lockup(self, back: int) -> None:
+        if self._engine.pc == back:
+            self.locked_up = True
+            self._holes.complain(back, "lockup", f"cpu: the vector at {back:#x} faults itself: locked up")
+            self._engine.stop()
+
+    def _check_storm(self, back: int, address: int) -> None:
+        if self._storm.raging(back, address):
+            self._stuck(f"cpu: stuck: the instruction at {back:#x} aborts again and again")
+            self._engine.stop()
