@@ -17,6 +17,7 @@ CLASSES = {
     0x00: "unknown reason",
     0x07: "access to SIMD or floating point",
     0x0E: "illegal execution state",
+    0x15: "SVC",
     0x16: "HVC",
     0x17: "SMC",
     0x18: "system register access",

@@ -68,7 +68,10 @@ class Boot:
                 found.append(ending)
             return ending is not None
 
-        reason = self.booted.machine.run(until, stop)
+        try:
+            reason = self.booted.machine.run(until, stop)
+        finally:
+            self._terminal.flush()
         if found:
             return found[0]
         return Ending.TIME if reason is None else ENDINGS[reason]
@@ -78,6 +81,7 @@ class Boot:
         if data := self._keyboard.read():
             self._terminal.type(data)
         self._terminal.feed()
+        self._terminal.flush()
         if self._keyboard.left:
             return Ending.LEFT
         if any(text in self._terminal.recent for text in PANICS):

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from soc.address import PhysAddr, human_size
 from soc.boot.room import Need, Room, Span, align_down, align_up
 from soc.devicetree.tree import Tree
-from soc.devicetree.values import brief
 from soc.errors import BadInput
 
 BLOCK = 2 << 20
@@ -16,6 +15,7 @@ BLOCK = 2 << 20
 
 FIRST_DISTANCE = 128 << 20
 ROM = "mtd-rom"
+MOST_SHOWN = 4
 
 
 class NoRoom(BadInput):
@@ -102,11 +102,11 @@ class Site:
 
     def no_room(self, what: str, need: Need) -> NoRoom:
         """The error that says `what` has no place."""
-        taken = ", ".join(f"{span.name} at {span}" for span in self.room.taken)
+        taken = _listed(f"{span.name} at {span}" for span in self.room.taken)
         wanted = f"{human_size(need.size)}, aligned to {human_size(need.alignment)}"
         return NoRoom(
             f"{self.name}: no room for {what} ({wanted}): "
-            f"DRAM is {_listed(self.banks)}, taken are {brief(taken) or 'none'}; "
+            f"DRAM is {_listed(self.banks)}, taken are {taken or 'none'}; "
             "give the board more memory or reserve less of it"
         )
 
@@ -117,5 +117,8 @@ class Site:
         return [Span(start, bank.end), Span(bank.base, start), *others]
 
 
-def _listed(spans: Iterable[Span]) -> str:
-    return brief(", ".join(map(str, spans)))
+def _listed(spans: Iterable[object]) -> str:
+    """The first of `spans` and how many more there are: no line has room for 64 reserved regions."""
+    shown = [str(span) for span in spans]
+    more = f" and {len(shown) - MOST_SHOWN} more" if len(shown) > MOST_SHOWN else ""
+    return ", ".join(shown[:MOST_SHOWN]) + more

@@ -2,7 +2,8 @@
 
 Characters are sent when the UART has room for them, so that a guest that is
 not ready yet loses none. `Keyboard` is where they come from; answers to
-prompts come from the request and are the same in every run.
+prompts come from the request and are the same in every run. Output is shown by
+the line, and what there is of the last one whenever the machine pauses.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Terminal:
         self._typed: deque[int] = deque()
         self._recent = b""
         self._uart: Uart | None = None
-        self.output = 0
+        self._line = bytearray()
 
     @property
     def unanswered(self) -> tuple[Answer, ...]:
@@ -75,11 +76,19 @@ class Terminal:
         if count > 0:
             self._uart.receive(bytes(self._typed.popleft() for _ in range(count)))
 
+    def flush(self) -> None:
+        """Show what there is of an unfinished line."""
+        if self._line:
+            piece = bytes(self._line)
+            self._line.clear()
+            self._show(piece)
+            if self._log is not None:
+                self._log.write(piece)
+
     def _print(self, data: bytes) -> None:
-        self._show(data)
-        if self._log is not None:
-            self._log.write(data)
-        self.output += len(data)
+        self._line += data
+        if data.endswith(b"\n"):
+            self.flush()
         self._recent = (self._recent + data)[-REMEMBERED:]
         if self._answers and self._recent.endswith(self._answers[0].prompt):
             answer = self._answers.popleft()

@@ -11,7 +11,6 @@ import ctypes
 from collections.abc import Callable
 from typing import Protocol
 
-from soc.address import PhysAddr
 from soc.cpu.engine import Engine, library
 from soc.cpu.sysregs import SystemRegisters
 from soc.memory.dram import Dram
@@ -37,7 +36,7 @@ class PhysicalLines:
 
     def __init__(self, engine: Engine, dram: Dram) -> None:
         self._engine = engine
-        self._dram = dram
+        self._banks = [(bank.base, bank.end, bank.host_pointer) for bank in dram.banks]
         self._handle = ctypes.c_void_p(engine.handle)
         self._offset = library.qemu_ram_addr_from_host_aarch64
         self._offset.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
@@ -48,10 +47,13 @@ class PhysicalLines:
 
     def forget(self, address: int) -> bool:
         physical = self._engine.translate(address)
-        bank = None if physical is None else self._dram.bank(PhysAddr(physical), CACHE_LINE)
-        if physical is not None and bank is not None:
-            start = self._offset(self._handle, bank.host_pointer + physical - bank.base)
-            self._invalidate(self._handle, start, start + CACHE_LINE)
+        if physical is None:
+            return True
+        for base, end, pointer in self._banks:
+            if base <= physical < end:
+                start = self._offset(self._handle, pointer + physical - base)
+                self._invalidate(self._handle, start, start + CACHE_LINE)
+                break
         return True
 
 

@@ -2,8 +2,9 @@
 
 Nothing is counted, so generated code runs free. A thread asks the engine to
 stop when the grant is used up; it looks every half millisecond, which is how
-late an interrupt of a timer can be. The engine then leaves at a block's start.
-Two runs are not the same run.
+late an interrupt of a timer can be. The engine leaves at a block's start only:
+two runs are not the same run, and an external abort of an access that nobody
+answers is taken after the block it was in, so a program cannot probe by it.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ class _Shaper:
             return prop.value
         total = sum(widths)
         if not total or len(cells) % total:
-            counts = f"{prop.name} of {node.path} has {len(cells)} cells"
+            counts = f"{prop.name} of {node.path} has {_plural(len(cells))}"
             assert node.parent is not None
             bus = f"{node.parent.bus_cells}" if "ranges" not in prop.name else f"{node.bus_cells} and above"
             raise BadInput(f"bad cell count: {counts}, not rows of {total} ({bus})", prop.where)
@@ -110,7 +110,7 @@ class _Shaper:
         if len(cells) == width:
             return self._join(prop, cells)
         if "reg" not in node.properties:
-            counts = f"{prop.name} of {node.path} has {len(cells)} cells, not {width}"
+            counts = f"{prop.name} of {node.path} has {_plural(len(cells))}, not {width}"
             log = f"invalid {prop.name} property in '{node.name}' node"
             raise BadInput(f'bad cell count: {counts} (Linux would log "{log}")', prop.where)
         return Row(tuple(cells), prop.where)
@@ -122,7 +122,7 @@ class _Shaper:
         controller = node.interrupt_parent(prop)
         count = controller.count("#interrupt-cells", f"interrupts of {node.path}", prop)
         if not count or len(cells) % count:
-            counts = f"interrupts of {node.path} has {len(cells)} cells"
+            counts = f"interrupts of {node.path} has {_plural(len(cells))}"
             raise BadInput(
                 f"bad cell count: {counts}, #interrupt-cells of {controller.path} is {count}", prop.where
             )
@@ -139,7 +139,7 @@ class _Shaper:
             widths = bus.bus_cells.address, bus.bus_cells.size
             row = cells[at + 1 : at + 1 + sum(widths)]
             if len(row) != sum(widths):
-                problem = f"{prop.name} has {len(row)} cells after {device}, not {sum(widths)}"
+                problem = f"{prop.name} has {_plural(len(row))} after {device}, not {sum(widths)}"
                 raise BadInput(f"bad cell count: {problem} ({bus.bus_cells})", device.where)
             address, size = row[: widths[0]], row[widths[0] :]
             numbers = self._join(prop, address), self._join(prop, size)
@@ -171,7 +171,7 @@ class _Shaper:
             count = controller.count(counted_by, user, target)
             row = cells[at + 1 : at + 1 + count]
             if len(row) < count:
-                problem = f"{user} has {len(row)} cells after {target}, {counted_by} of {controller.path}"
+                problem = f"{user} has {_plural(len(row))} after {target}, {counted_by} of {controller.path}"
                 raise BadInput(f"bad cell count: {problem} is {count}", target.where)
             rows.append(Row((target, *row), target.where))
             at += 1 + count
@@ -238,6 +238,10 @@ def _bytes(value: Value) -> bytes | None:
         parts = [_bytes(item) for item in value.items]
         return None if None in parts else b"".join(part or b"" for part in parts)
     return None
+
+
+def _plural(count: int) -> str:
+    return f"{count} cell{'s'[: count != 1]}"
 
 
 def _chunks(cells: Sequence[Cell], size: int) -> Iterator[Sequence[Cell]]:

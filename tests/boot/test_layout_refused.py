@@ -61,15 +61,24 @@ def test_a_device_tree_of_more_than_2_mib() -> None:
             small(32 * MIB, (BASE, 2 * MIB, ""), (BASE + 30 * MIB, 2 * MIB, "")),
             None,
             "no room for the device tree (40000 B, aligned to 64 KiB): DRAM is 0x40000000..0x41ffffff, "
-            "taken are ",
+            "taken are /reserved-memory/region@40000000 at 0x40000000..0x401fffff, "
+            "/reserved-memory/region@41e00000 at 0x41e00000..0x41ffffff, "
+            "the kernel at 0x40200000..0x41dfffff",
         ),
     ],
     ids=["kernel", "kernel in one piece", "initrd", "device tree"],
 )
 def test_no_room(tree: Tree, initrd: bytes | None, problem: str) -> None:
-    line = complaint(tree, kernel(), initrd=initrd)
-    assert line.startswith(f"Image: {problem}")
-    assert line.endswith(f"; {MORE}")
+    assert complaint(tree, kernel(), initrd=initrd) == f"Image: {problem}; {MORE}"
+
+
+def test_four_of_many_regions_are_named() -> None:
+    regions = [(BASE + number * 2 * MIB, 0x1000, "") for number in range(8)]
+    assert complaint(small(16 * MIB, *regions), kernel()) == (
+        "Image: no room for the kernel (28 MiB, aligned to 2 MiB): DRAM is 0x40000000..0x40ffffff, taken are "
+        + ", ".join(f"/reserved-memory/region@{at:x} at {at:#x}..{at + 0xFFF:#x}" for at, _, _ in regions[:4])
+        + f" and 4 more; {MORE}"
+    )
 
 
 def test_the_first_bank_with_room_for_the_kernel_is_the_one_that_is_told_of() -> None:

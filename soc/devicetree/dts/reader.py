@@ -32,7 +32,7 @@ DIRECTIVE = re.compile(
     r"(?![\w,.+?-])(?!\s*[=;])"
 )
 WORD = re.compile(r"[\w,.+*#?@-]+|\S")
-PREPROCESS = "run the C preprocessor first: cpp -nostdinc -undef -x assembler-with-cpp -I INCLUDE_DIR"
+PREPROCESS = "run cpp -nostdinc -undef -x assembler-with-cpp -I INCLUDE_DIR first"
 
 
 @dataclass
@@ -125,6 +125,8 @@ class Reader:
         if include and (include[0][0] == "/" or starts_line):
             self._include(include)
             return True
+        if file.text.startswith("/include/", file.at):
+            raise BadInput('/include/ must be followed by "FILE"', self._here())
         if not starts_line:
             return False
         if marker := MARKER.match(file.text, file.at):

@@ -56,6 +56,8 @@ def _piece(reader: Reader) -> list[Piece]:
     where = reader.where
     if text := reader.take(STRING):
         return [*strings(unescape(text[1], where), where)]
+    if reader.accept('"'):
+        raise BadInput("a string starts here and never ends", where)
     if target := reference(reader):
         return [PathReference(target)]
     if reader.accept("["):
