@@ -59,12 +59,13 @@ class Window:
 
 
 class Bus:
-    """Address decoder of the machine."""
+    """Address decoder of the machine. `writers` are the masters that have written to DRAM."""
 
     def __init__(self, dram: Dram) -> None:
         self.dram = dram
         self.windows: list[Window] = []
         self.masters: dict[str, Master] = {}
+        self.writers: set[str] = set()
 
     def attach(self, window: Window) -> None:
         """Put a register block on the bus. ValueError on an overlap, both named."""
@@ -135,5 +136,6 @@ class Master:
         """Bulk write of `data` (span.size bytes, or `rows`). BusError outside DRAM."""
         if not self.memory.holds(span):
             raise BusError(span.address, span.size, "write", self.name)
+        self.bus.writers.add(self.name)
         self.traffic.count(span, write=True, rows=rows)
         self.memory.write(span, data, rows)

@@ -55,7 +55,9 @@ def c_header(table: RegisterTable) -> str:
 def markdown(table: RegisterTable) -> str:
     """The table as a documentation page: an overview, then each register's fields."""
     system = isinstance(table, SystemRegisterTable)
-    where = "The registers lie in the CPU" if system else f"The block spans {table.span:#x} bytes"
+    where = "The registers lie in the CPU; an access they do not have is UNDEFINED"
+    if not system:
+        where = f"The block spans {table.span:#x} bytes"
     lines = [
         f"# {table.name} registers",
         "",
@@ -64,18 +66,15 @@ def markdown(table: RegisterTable) -> str:
         f"| {'Encoding' if system else 'Offset'} | Register | Access | Reset | Description |",
         "|---|---|---|---|---|",
     ]
-    digits = _digits(table)
     for register in table.registers:
-        place = f"`{system_name(register.offset) if system else f'{register.offset:#0{digits}x}'}`"
-        if register.count > 1:
-            last = register.offset + (register.count - 1) * register.size
-            place += f" .. `{last:#0{digits}x}`"
+        place = f"`{system_name(register.offset)}`" if system else _offsets(table, register)
         doc = register.doc if register.modelled else f"{register.doc} (not modelled)"
         cells = (place, _title(register), register.access, f"`{register.reset:#x}`", _cell(doc))
         lines.append(f"| {' | '.join(cells)} |")
     for register in table.registers:
         if register.fields:
-            lines += ["", f"## {_title(register)}", "", f"{register.doc} ({ACCESS[register.access]}).", ""]
+            access = ACCESS[register.access].partition(",")[0] if system else ACCESS[register.access]
+            lines += ["", f"## {_title(register)}", "", f"{register.doc} ({access}).", ""]
             lines += ["| Bits | Field | Description |", "|---|---|---|"]
             fields = sorted(register.fields, key=lambda field: -field.lsb)
             lines += [f"| {_bit_range(field)} | {field.name} | {_cell(field.doc)} |" for field in fields]
@@ -119,6 +118,13 @@ def _register_macros(table: RegisterTable, register: Register) -> list[tuple[str
         rows.append((f"{macro}_SHIFT", f"{field.lsb}", field.doc))
         rows.append((f"{macro}_MASK", f"{field.mask:#0{2 + 2 * register.size}x}", ""))
     return rows
+
+
+def _offsets(table: RegisterTable, register: Register) -> str:
+    """Where the register lies in its block; an array from its first to its last element."""
+    digits = _digits(table)
+    ends = (0, register.count - 1) if register.count > 1 else (0,)
+    return " .. ".join(f"`{register.offset + index * register.size:#0{digits}x}`" for index in ends)
 
 
 def _digits(table: RegisterTable) -> int:

@@ -79,6 +79,7 @@ class Pl011:
         self._wire: deque[int] = deque()
         self._timeout: Event | None = None
         self._raw = 0
+        self._plain = False  # 8 bits, FIFOs on, no loopback: a character leaves as it comes
         self._modem = 0
         self._overrun = False
         self._divisor = 64
@@ -157,6 +158,12 @@ class Pl011:
     # --- transmitter -------------------------------------------------------
 
     def _write_data(self, value: int) -> None:
+        if self._plain and not self._transmit:
+            self._send(bytes((value & 0xFF,)))
+            if not self._raw & TX:
+                self._raw |= TX
+                self._refresh()
+            return
         if len(self._transmit) >= self._depth:
             self._say("a character was written to a full transmit FIFO and is lost")
             return
@@ -180,12 +187,15 @@ class Pl011:
         data = bytes(character & mask for character in self._transmit)
         self._transmit.clear()
         self._raw |= TX
-        self.output += data
-        if len(self.output) > OUTPUT_LIMIT:
-            del self.output[:-OUTPUT_LIMIT]
         if control & LBE and control & RXE:
             for character in data:
                 self._push(character)
+        self._send(data)
+
+    def _send(self, data: bytes) -> None:
+        self.output += data
+        if len(self.output) > OUTPUT_LIMIT:
+            del self.output[:-OUTPUT_LIMIT]
         if self.on_output:
             self.on_output(data)
 
@@ -238,6 +248,9 @@ class Pl011:
         flags |= BUSY if self._transmit else TXFE
         flags |= RXFF if len(self._received) >= self._depth else 0
         flags |= 0 if self._received else RXFE
+        control = self._regs.get("UARTCR")
+        sending = control & (UARTEN | TXE | LBE) == UARTEN | TXE
+        self._plain = sending and self._depth > 1 and self._character_mask == 0xFF
         masked = self._raw & self._regs.get("UARTIMSC")
         self._regs.set("UARTFR", flags)
         self._regs.set("UARTRIS", self._raw)

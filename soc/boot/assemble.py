@@ -11,6 +11,7 @@ Not modelled: EFI, the second stage of any particular firmware.
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,7 +95,7 @@ def assemble(plan: Plan) -> Booted:
 def _chosen(request: Request, start: int, size: int) -> dict[str, ChosenValue]:
     chosen: dict[str, ChosenValue] = {"rng-seed": _random(request.seed, RNG_SEED_BYTES)}
     if request.append is not None:
-        chosen["bootargs"] = request.append
+        chosen["bootargs"] = os.fsencode(request.append) + b"\0"
     if size:
         chosen["linux,initrd-start"] = start
         chosen["linux,initrd-end"] = start + size

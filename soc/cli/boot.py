@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -80,22 +81,25 @@ def add(commands: Commands) -> None:
 
 def _boot(options: argparse.Namespace) -> int:
     plan = prepare(_request(options))
-    if options.dtb_out is not None:
-        write_whole(options.dtb_out, plan.dtb, options.board)
-    if not options.quiet:
-        _note(f"{plan.tree.model}: {plan.image}")
-        for line in as_text(plan.tree):
-            _note(f"  {line}")
     with _log(options.log) as log, Interrupts() as interrupts, Keyboard() as keyboard:
         terminal = Terminal(_show, plan.request.answers, log)
         boot = Boot(plan, terminal, keyboard, interrupts.seen)
+        if options.dtb_out is not None:
+            write_whole(options.dtb_out, plan.dtb, options.board)
         if not options.quiet:
-            _note(f"engine: {boot.booted.guest.cpu.engine}")
+            _introduce(plan, boot.booted)
         started = time.perf_counter()
         outcome = boot.run()
     _conclude(options, plan, boot.booted, outcome, time.perf_counter() - started)
     boot.booted.machine.close()
     return HELD if outcome.ending in (Ending.POWER_OFF, Ending.LEFT) else FAILED
+
+
+def _introduce(plan: Plan, booted: Booted) -> None:
+    _note(f"{plan.tree.model}: {plan.image}")
+    for line in as_text(plan.tree):
+        _note(f"  {line}")
+    _note(f"engine: {booted.guest.cpu.engine}")
 
 
 def _conclude(
@@ -121,7 +125,7 @@ def _conclude(
 
 
 def _request(options: argparse.Namespace) -> Request:
-    answers = tuple(Answer(prompt.encode(), reply.encode()) for prompt, reply in options.answer)
+    answers = tuple(Answer(os.fsencode(prompt), os.fsencode(reply)) for prompt, reply in options.answer)
     if any(not answer.prompt for answer in answers):
         raise BadInput("--answer needs a PROMPT to wait for")
     return Request(
@@ -167,14 +171,14 @@ def _note(line: str) -> None:
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1e9:
-        raise argparse.ArgumentTypeError(f"{text} is no number of seconds")
-    return value
+    with suppress(ValueError):
+        if 0 < (value := float(text)) < 1e9:
+            return value
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
 
 
 def _address(text: str) -> PhysAddr:
-    value = int(text, 0)
-    if not 0 <= value < 1 << 48:
-        raise argparse.ArgumentTypeError(f"{text} is no physical address of 48 bits")
-    return PhysAddr(value)
+    with suppress(ValueError):
+        if 0 <= (value := int(text, 0)) < 1 << 48:
+            return PhysAddr(value)
+    raise argparse.ArgumentTypeError(f"{text!r} is no physical address of 48 bits")

@@ -19,9 +19,9 @@ def write_whole(path: Path, data: bytes, source: Path) -> None:
     """
     if path == STDOUT:
         return _print(data)
-    if path.exists() and source.exists() and path.samefile(source):
-        raise BadInput(f"{path} would overwrite the board it is made of: name another file with -o")
     try:
+        if path.exists() and source.exists() and path.samefile(source):
+            raise BadInput(f"{path} would overwrite the board it is made of: name another file with -o")
         _replace(path.resolve(), data)
     except OSError as error:
         raise BadInput(f"cannot write {path}: {error.strerror}") from None
@@ -33,7 +33,7 @@ def _replace(path: Path, data: bytes) -> None:
     if path.exists() and not path.is_file():
         path.write_bytes(data)
         return
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = path.with_name(f".soc-{os.getpid()}.tmp")
     try:
         with beside.open("xb") as file:
             file.write(data)

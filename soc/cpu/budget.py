@@ -25,6 +25,8 @@ class Budget(ABC):
     """What is left of a grant of instructions. `name` describes the way in a few words."""
 
     name: str
+    counter: int | None = None
+    """Address of `left` as a 32-bit number, 0 where nothing is counted, None where code cannot reach it."""
 
     def __init__(self) -> None:
         self.granted = 0

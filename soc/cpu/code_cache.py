@@ -11,14 +11,16 @@ import ctypes
 from collections.abc import Callable
 from typing import Protocol
 
+from soc.bus import Bus
 from soc.cpu.engine import Engine, library
 from soc.cpu.sysregs import SystemRegisters
-from soc.memory.dram import Dram
 
 IC_IVAU = (1, 3, 7, 5, 1)
 IC_IALLU = (1, 0, 7, 5, 0)
 IC_IALLUIS = (1, 0, 7, 1, 0)
 CACHE_LINE = 64
+CPU = {"cpu"}
+"""The core among the masters of the bus."""
 
 
 class LineForgetter(Protocol):
@@ -30,13 +32,17 @@ class LineForgetter(Protocol):
 
 
 class PhysicalLines:
-    """By physical address, through the engine's own bookkeeping. Only under `pinned_wheel()`."""
+    """By physical address, through the engine's own bookkeeping. Only under `pinned_wheel()`.
+
+    As long as only the core has written to memory no code can be stale.
+    """
 
     name = "code by physical line"
 
-    def __init__(self, engine: Engine, dram: Dram) -> None:
+    def __init__(self, engine: Engine, bus: Bus) -> None:
         self._engine = engine
-        self._banks = [(bank.base, bank.end, bank.host_pointer) for bank in dram.banks]
+        self._bus = bus
+        self._banks = [(bank.base, bank.end, bank.host_pointer) for bank in bus.dram.banks]
         self._handle = ctypes.c_void_p(engine.handle)
         self._offset = library.qemu_ram_addr_from_host_aarch64
         self._offset.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
@@ -46,7 +52,7 @@ class PhysicalLines:
         self._invalidate.restype = None
 
     def forget(self, address: int) -> bool:
-        physical = self._engine.translate(address)
+        physical = self._engine.translate(address) if self._bus.writers - CPU else None
         if physical is None:
             return True
         for base, end, pointer in self._banks:

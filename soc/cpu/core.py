@@ -69,7 +69,7 @@ class Cpu:
         self._log = log
         self._ns = ns_per_instruction
         self._core = Engine(level)
-        self._ways = choose(self._core, bus.dram, engine, self._fail, host_time)
+        self._ways = choose(self._core, bus, engine, self._fail, host_time)
         self._budget = self._ways.budget
         self._line = self._ways.line
         self.registers = registers = self._ways.registers

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from unicorn import arm64_const as arm64
+from unicorn import unicorn_const as const
 
 from soc.cpu.engine import Engine, library
+from soc.cpu.native_calls import NativeCalls
 from soc.registers import SystemRegister
 
 UNDEFINED, SUPERVISOR_CALL, PREFETCH_ABORT, DATA_ABORT = 1, 2, 3, 4
@@ -40,6 +42,13 @@ class ExceptionEntry(Protocol):
 
     name: str
 
+    def install(self, callback: Any, counter: int | None) -> None:
+        """Have `callback` (an ON_INTERRUPT) called for exceptions, or for all but system calls.
+
+        `counter` is where the budget can be charged for those, see `Budget.counter`.
+        """
+        ...
+
     def enter(self, number: int) -> None: ...
 
 
@@ -49,10 +58,18 @@ class EngineEntry:
     name = "engine's own exception entry"
 
     def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._calls: NativeCalls | None = None
         self._state = ctypes.c_void_p(engine.cpu_state())
         self._enter = library.arm_cpu_do_interrupt_aarch64
         self._enter.argtypes = (ctypes.c_void_p,)
         self._enter.restype = None
+
+    def install(self, callback: Any, counter: int | None) -> None:
+        if counter is None:
+            self._engine.hook(const.UC_HOOK_INTR, callback)
+        else:
+            self._calls = NativeCalls(self._engine, callback, counter)
 
     def enter(self, number: int) -> None:
         self._enter(self._state)
@@ -136,6 +153,9 @@ class PortableEntry(RegisterEntry):
         super().__init__(engine)
         self._offset = offset
         self._context = engine.uc.context_save()
+
+    def install(self, callback: Any, counter: int | None) -> None:
+        self._engine.hook(const.UC_HOOK_INTR, callback)
 
     def enter(self, number: int) -> None:
         self._engine.uc.context_update(self._context)

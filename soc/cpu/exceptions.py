@@ -11,8 +11,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from unicorn import unicorn_const as const
-
 from soc.cpu.budget import INSTRUCTION, Budget
 from soc.cpu.engine import ON_INTERRUPT, Engine
 from soc.cpu.entry import (
@@ -78,7 +76,8 @@ class Exceptions:
         self._storm = FaultStorm()
         self.locked_up = False
         self.last: deque[Taken] = deque(maxlen=KEPT)
-        engine.hook(const.UC_HOOK_INTR, ON_INTERRUPT(self._exception))
+        self._hook = ON_INTERRUPT(self._exception)
+        entry.install(self._hook, budget.counter)
 
     def reset(self) -> None:
         self._storm.reset()

@@ -24,6 +24,7 @@ class HostTime(Budget):
     """Only under `pinned_wheel()`: elsewhere a stop from another thread may repeat an instruction."""
 
     name = "host time"
+    counter = 0
 
     def __init__(self, engine: Engine) -> None:
         super().__init__()

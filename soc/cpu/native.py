@@ -91,7 +91,8 @@ class NativeBudget(Budget):
             rewrite=ctypes.cast(self._rewriter, ctypes.c_void_p).value,
             engine=engine.handle,
         )
-        engine.hook(const.UC_HOOK_BLOCK, ctypes.c_void_p(self._stub), data=ctypes.addressof(self._cell))
+        self.counter = ctypes.addressof(self._cell)
+        engine.hook(const.UC_HOOK_BLOCK, ctypes.c_void_p(self._stub), data=self.counter)
 
     @property
     def name(self) -> str:  # type: ignore[override]

@@ -13,10 +13,12 @@ import struct
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 from unicorn import arm64_const as arm64
 from unicorn import unicorn_const as const
 
 from soc.address import PAGE_SIZE, PhysAddr
+from soc.bus import Bus
 from soc.cpu.budget import INSTRUCTION, CallbackBudget
 from soc.cpu.code_cache import PhysicalLines
 from soc.cpu.engine import ON_INTERRUPT, PSTATE_RESET, SPSR_EL1, Engine, pinned_wheel
@@ -26,11 +28,13 @@ from soc.cpu.locate import AccessLocator
 from soc.cpu.native import NativeBudget
 from soc.cpu.table_registers import TableRegisters
 from soc.memory.dram import Bank, Dram
+from soc.memory.span import PageSpan
 from soc.registers import CpuRegister
 
 CODE, VECTORS, DEVICE = 0x10000, 0x20000, 0x30000
 SIZE = 0x20000
 
+UNDEFINED_0 = 0x0000_0000
 SVC_1234, SVC_4321 = 0xD4024681, 0xD4086421
 ADD_X1_2 = 0x91000821
 ADD_X1_1, SUBS_X0_1, LOOP_BACK_2 = 0x91000421, 0xF1000400, 0x54FFFFC1
@@ -113,22 +117,32 @@ def native_budget_works() -> bool:
 
 
 def engine_entry_works() -> bool:
-    """`svc #0x1234` reaches its vector with the right ELR, SPSR and ESR."""
-    scratch = Scratch(SVC_1234)
-    engine = scratch.engine
-    engine.write(arm64.UC_ARM64_REG_VBAR_EL1, VECTORS)
-    entry = EngineEntry(engine)
-    engine.hook(const.UC_HOOK_INTR, ON_INTERRUPT(lambda handle, number, data: entry.enter(number)))
-    before = engine.read(arm64.UC_ARM64_REG_PSTATE)
-    if engine.start(CODE):
-        return False
-    seen = (
-        engine.pc,
-        engine.read(arm64.UC_ARM64_REG_ELR_EL1),
-        engine.read(arm64.UC_ARM64_REG_ESR_EL1),
-        engine.read_system(SPSR_EL1),
-    )
-    return seen == (VECTORS + SYNC_FROM_EL1 + INSTRUCTION, CODE + INSTRUCTION, 0x5600_1234, before)
+    """`svc #0x1234` and an undefined instruction reach their vector with the right ELR, SPSR and ESR."""
+    outcomes = []
+    for program, counter in ((SVC_1234, 0), (SVC_1234, None), (UNDEFINED_0, 0)):
+        scratch = Scratch(program)
+        engine = scratch.engine
+        engine.write(arm64.UC_ARM64_REG_VBAR_EL1, VECTORS)
+        entry = EngineEntry(engine)
+        called: list[int] = []
+        callback = ON_INTERRUPT(partial(_enter, entry, called))
+        before = engine.read(arm64.UC_ARM64_REG_PSTATE)
+        try:
+            entry.install(callback, counter)
+        except OSError:
+            return False
+        if engine.start(CODE) or engine.read_system(SPSR_EL1) != before:
+            return False
+        esr, elr = engine.read(arm64.UC_ARM64_REG_ESR_EL1), engine.read(arm64.UC_ARM64_REG_ELR_EL1)
+        outcomes.append((engine.pc, elr, esr, len(called)))
+    vector = VECTORS + SYNC_FROM_EL1 + INSTRUCTION
+    after, svc, undefined = CODE + INSTRUCTION, 0x5600_1234, 0x0200_0000
+    return outcomes == [(vector, after, svc, 0), (vector, after, svc, 1), (vector, CODE, undefined, 1)]
+
+
+def _enter(entry: EngineEntry, called: list[int], handle: int, number: int, data: int) -> None:
+    called.append(number)
+    entry.enter(number)
 
 
 def access_pc_works() -> bool:
@@ -205,10 +219,13 @@ def physical_lines_work() -> bool:
     try:
         engine = Engine()
         engine.map_memory(CODE, SIZE, bank.host_pointer)
-        lines = PhysicalLines(engine, Dram([bank]))
+        bus = Bus(Dram([bank]))
+        lines = PhysicalLines(engine, bus)
+        device = bus.master("device")
         seen: list[int] = []
         for change, forget in ((ADD_X1_1, False), (ADD_X1_2, False), (ADD_X1_2, True)):
-            bank.bytes[: 3 * INSTRUCTION].view("<u4")[:] = (change, WFI, HERE)
+            code = np.array((change, WFI, HERE), dtype="<u4").view(np.uint8)
+            device.write_span(PageSpan.linear(PhysAddr(CODE), code.size), code)
             if forget and not lines.forget(CODE):
                 return False
             engine.set_x(1, 0)

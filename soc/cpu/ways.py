@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from soc.bus import Bus
 from soc.cpu.budget import Budget, CallbackBudget
 from soc.cpu.code_cache import LineForgetter, PhysicalLines, VirtualLines
 from soc.cpu.engine import Engine
@@ -24,7 +25,6 @@ from soc.cpu.selftest import Ways, ways
 from soc.cpu.sysregs import SystemRegisters
 from soc.cpu.table_registers import TableRegisters
 from soc.errors import SocError
-from soc.memory.dram import Dram
 
 Choice = Literal["auto", "fast", "portable"]
 Failed = Callable[[BaseException], None]
@@ -47,7 +47,7 @@ class Chosen:
         return ", ".join((*names, pc))
 
 
-def choose(engine: Engine, dram: Dram, choice: Choice, failed: Failed, host_time: bool = False) -> Chosen:
+def choose(engine: Engine, bus: Bus, choice: Choice, failed: Failed, host_time: bool = False) -> Chosen:
     """Ways for `engine`: `auto` takes each fast way that passed the self-test.
 
     With `host_time` the budget is the host's clock, not a count of instructions.
@@ -67,7 +67,7 @@ def choose(engine: Engine, dram: Dram, choice: Choice, failed: Failed, host_time
         EngineEntry(engine) if fast and passed.entry else PortableEntry(engine, passed.syndrome),
         RequestLine(engine) if fast and passed.line else VirtualLine(engine, registers),
         registers,
-        PhysicalLines(engine, dram) if fast and passed.code else VirtualLines(engine),
+        PhysicalLines(engine, bus) if fast and passed.code else VirtualLines(engine),
         AccessLocator(engine) if fast and passed.access_pc else BlockLocator(engine),
     )
 

@@ -42,8 +42,8 @@ def load_board(path: Path) -> Tree:
 
 
 def read_board(path: Path) -> RawNode:
-    """The root node of a .dts, a .dtb or any other file, which is YAML, before any rule of `check`."""
-    readers = {".dts": read_dts, ".dtb": read_dtb}
+    """The root node of DTS text, a flattened tree, or else YAML, before any rule of `check`."""
+    readers = {".dts": read_dts, ".dtsi": read_dts, ".dtb": read_dtb}
     if reader := readers.get(path.suffix):
         root = reader(path)
         shape(root)

@@ -84,7 +84,7 @@ class _Source:
                 kind = "node" if is_node else "property"
                 raise BadInput(f"duplicate {kind} {brief(child_name)}, first at {seen[child_name]}", at)
             seen[child_name] = at
-            if child_name != MEMRESERVE or depth > 1 or self._what != "board":
+            if is_node or child_name != MEMRESERVE or depth > 1 or self._what != "board":
                 self._check_name(child_name, is_node, at)
             if isinstance(value, yaml.MappingStartEvent):
                 self._check_depth(depth + 1, at)

@@ -27,7 +27,7 @@ NOWHERE = Where(Path(), 1)
 
 def board_text(root: RawNode) -> str:
     """The lines of the board file whose root node is `root`."""
-    return "\n".join(_Writer().body(root, "")) + "\n"
+    return "\n".join(_Writer().root(root)).lstrip("\n") + "\n"
 
 
 class _Writer:
@@ -35,6 +35,15 @@ class _Writer:
 
     def __init__(self) -> None:
         self._anchors: set[str] = set()
+
+    def root(self, root: RawNode) -> Iterator[str]:
+        """The whole file; a label of the root goes with the mark of the document."""
+        if root.label is not None:
+            self._anchors.add(root.label)
+            yield f"--- &{root.label}"
+        if not root.properties and not root.children:
+            yield "{}"
+        yield from self.body(root, "")
 
     def body(self, node: RawNode, indent: str) -> Iterator[str]:
         """The properties and children of `node`, each line behind `indent`."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from soc.cpu import StopReason
+from soc.memory.span import PageSpan
 from tests.cpu.guest import DEVICE, GuestMachine
 
 MOV_X1_2 = 0xD280_0041
@@ -15,7 +16,8 @@ def change_by_dma(machine: GuestMachine) -> None:
     """A write to the device makes patch_me return 2, as a DMA engine would: behind the CPU's back."""
 
     def patch(offset: int, value: int) -> None:
-        machine.dram.view(machine.label("patch_me"), 4).view("<u4")[0] = np.uint32(MOV_X1_2)
+        code = np.array([MOV_X1_2], dtype="<u4").view(np.uint8)
+        machine.bus.master("engine").write_span(PageSpan.linear(machine.label("patch_me"), code.size), code)
 
     machine.device.on_write = patch
 

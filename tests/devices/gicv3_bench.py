@@ -25,7 +25,7 @@ GROUP0, GROUP1 = 0, 1
 class Bench:
     """D and R access the frames by register name, `read` and `write` the system registers.
 
-    `gate` tells by register name what a test needs of one interrupt, wherever it is kept.
+    `bit`, `poke` and the like are for one interrupt, in whichever frame it is.
     """
 
     def __init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -60,19 +61,19 @@ def test_a_board_three_ways(name: str, tmp_path: Path, dtc: Dtc) -> None:
     text.write_text(dtc.decompile(blob.read_bytes()))
     for other in (load_board(dts), load_board(blob), load_board(text)):
         assert answers(other) == answers(from_yaml)
-        assert whole(other)[1:] == whole(from_yaml)[1:]
+        assert whole(other) == whole(from_yaml)
 
 
 def test_the_report_of_a_flattened_board_is_that_of_the_board(tmp_path: Path) -> None:
     yaml, _ = TWINS["rehearsal"]
     blob = tmp_path / "rehearsal.dtb"
     blob.write_bytes(flatten(load_board(yaml)))
-    ours = board_report(load_board(blob), {}, {}).replace(str(blob), str(yaml))
-    for label, name in (("fw_region", "firmware@80000000"), ("shared_pool", "shared@b8000000")):
-        ours = ours.replace(f"{name} ", f"{name} (&{label}) ")
-    assert [line.split() for line in ours.splitlines() if "(&" not in line] == [
-        line.split() for line in board_report(load_board(yaml), {}, {}).splitlines() if "(&" not in line
-    ]
+    assert plain(board_report(load_board(blob), {}, {})) == plain(board_report(load_board(yaml), {}, {}))
+
+
+def plain(report: str) -> list[list[str]]:
+    """The words of a report behind its title, labels left out: a flattened tree has none."""
+    return [line.split() for line in re.sub(r" \(&\w+\)", "", report).splitlines()[1:]]
 
 
 # --- cells to rows -----------------------------------------------------------------

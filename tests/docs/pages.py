@@ -11,7 +11,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 PROMPT = re.compile(r"( +)\$ (.+)")
 STATUS = "echo $?"
-YAML = re.compile(r"(?:^<!-- file: (\S+) -->\n)?^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+EXAMPLE = re.compile(
+    r"(?:^<!-- file: (\S+) -->\n^```(?:yaml|dts)|^```yaml)\n(.*?)^```$", re.MULTILINE | re.DOTALL
+)
 PYTHON = re.compile(r"^```python\n(.*?)^```$(?:\n\n^```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CODE_SPAN = re.compile(r"`([^`\n]+)`")
@@ -89,8 +91,8 @@ def shows(expected: str, printed: str) -> bool:
 
 
 def examples(text: str) -> list[tuple[str | None, str]]:
-    """The YAML blocks as (file name the page gives them, content)."""
-    return [(match[1], match[2]) for match in YAML.finditer(text)]
+    """The YAML blocks, and the DTS blocks that have one, as (file name the page gives them, content)."""
+    return [(match[1], match[2]) for match in EXAMPLE.finditer(text)]
 
 
 def write_examples(root: Path) -> None:

@@ -134,7 +134,7 @@ def test_example_loads(page: str, file: str | None, content: str, workspace: Pat
         board = load_board(scenario.board)
         assert board.find(scenario.source) is not None
         assert board.find(scenario.sink) is not None
-    elif file not in WRONG:
+    elif file not in WRONG and not file.endswith(".dtsi"):
         assert load_board(workspace / file).memory
 
 

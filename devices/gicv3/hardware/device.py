@@ -39,11 +39,11 @@ class Gicv3:
         self.cpu_irq = IrqLine("gic irq")
         self.cpu_fiq = IrqLine("gic fiq")
         states = InterruptStates(INTERRUPTS)
-        self.distributor = Distributor(states, slot.log)
-        self.redistributor = Redistributor(states, self.distributor, slot.log)
-        interface = CpuInterface(states, self.redistributor, self.cpu_irq, self.cpu_fiq, slot.log)
+        distributor = Distributor(states, slot.log)
+        redistributor = Redistributor(states, distributor, slot.log)
+        interface = CpuInterface(states, redistributor, self.cpu_irq, self.cpu_fiq, slot.log)
         self.cpu_registers = interface.registers
-        self.targets: tuple[Target, ...] = (self.distributor.regs, self.redistributor.regs)
+        self.targets: tuple[Target, ...] = (distributor.regs, redistributor.regs)
         self._inputs = Inputs(states)
 
     def input(self, specifier: tuple[int, ...]) -> Sink:

@@ -90,6 +90,8 @@ class DtsTree:
 
     def delete(self, node: DtsNode) -> None:
         """Delete the node with all it has, labels too."""
+        if node.deleted:
+            return
         node.deleted, node.omit_if_no_ref = True, False
         for label in node.labels:
             del self.labels[label]
