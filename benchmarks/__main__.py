@@ -9,11 +9,12 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import buffers, camera, cpu, dma, scenario
+from benchmarks import boot, buffers, camera, cpu, dma, scenario
 from benchmarks.row import Row
 
 ROOT = Path(__file__).parent.parent
 BOARD = ROOT / "configs/boards/rehearsal.yaml"
+VIRT_BOARD = ROOT / "configs/boards/virt.yaml"
 ION_BOARD = ROOT / "configs/boards/vexpress-ion.yaml"
 SCENARIO = ROOT / "configs/scenarios/camera-to-display.yaml"
 
@@ -23,6 +24,7 @@ PARTS: tuple[Callable[[], list[Row]], ...] = (
     lambda: buffers.rows(ION_BOARD),
     cpu.rows,
     lambda: scenario.rows(SCENARIO),
+    lambda: boot.rows(VIRT_BOARD),
 )
 
 

@@ -23,6 +23,15 @@ _GROUPS = (
     Field("EnableGrp1", 1, doc="group 1 interrupts on"),
 )
 
+
+def _no_levels(offset: int, name: str) -> list[Register]:
+    """Active priorities beyond the first 32 levels, of which there are none: read as zero, written in vain."""
+    doc = "Active priorities of levels that do not exist"
+    return [
+        Register(offset + 4 * (number - 1), f"{name}{number}", "rw", doc, writable=0) for number in (1, 2, 3)
+    ]
+
+
 _INTERRUPT = (Field("ID", 0, 10, "interrupt ID"), Field("CPUID", 10, 3, "CPU that sent the SGI"))
 
 DISTRIBUTOR = RegisterTable(
@@ -159,7 +168,9 @@ CPU_INTERFACE = RegisterTable(
             0x028, "AHPPIR", "ro", "Aliased highest pending interrupt, of group 1", _INTERRUPT, reset=0x3FF
         ),
         Register(0x0D0, "APR0", "rw", "Active priorities of group 0, a bit for each level"),
+        *_no_levels(0x0D4, "APR"),
         Register(0x0E0, "NSAPR0", "rw", "Active priorities of group 1, a bit for each level"),
+        *_no_levels(0x0E4, "NSAPR"),
         Register(0x0FC, "IIDR", "ro", "CPU interface identification", IIDR, reset=0x0202143B),
         Register(0x1000, "DIR", "wo", "Deactivate interrupt", _INTERRUPT),
     ],

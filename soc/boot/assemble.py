@@ -22,6 +22,7 @@ from devices.pl011.regs import FEN, RXE, TABLE, TXE, UARTEN
 from devices.pl031.hardware import Pl031
 from soc.board import Machine
 from soc.boot.console import console_node
+from soc.boot.granules import ID_AA64MMFR0_EL1, check_pages
 from soc.boot.images import BootImage, LinuxImage, read_image, read_initrd
 from soc.boot.layout import Layout, plan
 from soc.boot.request import Request
@@ -79,16 +80,25 @@ def prepare(request: Request) -> Plan:
 def assemble(plan: Plan) -> Booted:
     """Build the machine and put everything in its place. BadInput for a board that cannot be built."""
     machine = Machine(plan.tree, models())
+    try:
+        return _start(machine, plan)
+    except BaseException:
+        machine.close()
+        raise
+
+
+def _start(machine: Machine, plan: Plan) -> Booted:
     uart = machine.models[console_node(plan.tree).path]
     assert isinstance(uart, Pl011)
     for piece in plan.layout.pieces(plan.dtb):
         _write(machine, piece)
+    program = Image(plan.image.name, (), plan.layout.entry, plan.symbols)
+    guest = Guest(machine, program, (plan.layout.dtb, 0, 0, 0), plan.request.start)
     if isinstance(plan.image, LinuxImage):
+        check_pages(plan.image, guest.cpu.read_system(ID_AA64MMFR0_EL1))
         _start_console(machine, plan.tree)
     if plan.request.start.host_time:
         _set_clocks(machine)
-    program = Image(plan.image.name, (), plan.layout.entry, plan.symbols)
-    guest = Guest(machine, program, (plan.layout.dtb, 0, 0, 0), plan.request.start)
     return Booted(machine, guest, uart)
 
 

@@ -16,13 +16,14 @@ HELP = b"\r\nCtrl-A X leaves, Ctrl-A Ctrl-A sends Ctrl-A\r\n"
 
 
 class Keyboard:
-    """A context. `read()` never waits; `wait(ns)` sleeps on the host until something is typed.
+    """A context around the file descriptor `fd`; None is a keyboard that nobody sits at.
 
+    `read()` never waits; `wait(ns)` sleeps on the host until something is typed.
     `terminal` is whether a person sits there; `left` becomes true at Ctrl-A X.
     """
 
-    def __init__(self, fd: int | None = None) -> None:
-        self._fd = self._standard_input() if fd is None else fd
+    def __init__(self, fd: int | None) -> None:
+        self._fd = fd
         self.terminal = self._fd is not None and os.isatty(self._fd)
         self.left = False
         self._escaped = False
@@ -52,7 +53,10 @@ class Keyboard:
         """What was typed since the last call; nothing after the end of input."""
         if not self._ready(0) or self._fd is None:
             return b""
-        data = os.read(self._fd, PIECE)
+        try:
+            data = os.read(self._fd, PIECE)
+        except OSError:  # the line was cut
+            data = b""
         if not data:
             self._fd = None
         return self._without_commands(data) if self.terminal else data
@@ -87,10 +91,11 @@ class Keyboard:
                 os.write(sys.stderr.fileno(), HELP)
         return bytes(kept)
 
-    @staticmethod
-    def _standard_input() -> int | None:
-        """None where this process has none."""
-        try:
-            return sys.stdin.fileno()
-        except (AttributeError, OSError, ValueError):
-            return None
+
+
+def standard_input() -> int | None:
+    """Its file descriptor, None where this process has none."""
+    try:
+        return sys.stdin.fileno()
+    except (AttributeError, OSError, ValueError):
+        return None

@@ -1,7 +1,8 @@
 """Where an image, an initrd and the device tree go, and where the CPU starts.
 
 Everything lies in DRAM, or for a firmware in a boot ROM, over no reserved
-region and over nothing else. The choice is the same every time:
+region and over nothing else; only a firmware may fill a no-map region, if it
+lies wholly inside. The choice is the same every time:
 
                Linux                                  flat binary, ELF
   image        lowest 2 MiB boundary + text_offset    `load`, else the first boot ROM, else the start of
@@ -87,11 +88,11 @@ def plan(
                 Piece(segment.address, segment.data, segment.size, f"segment {number}")
                 for number, segment in enumerate(segments)
             ]
-            return _firmware(site.put(*pieces), tuple(pieces), image.program.entry, dtb_size, initrd)
+            return _firmware(site.put_firmware(*pieces), tuple(pieces), image.program.entry, dtb_size, initrd)
         case FlatImage():
             address = load if load is not None else _flat_place(site, len(image.data))
             piece = Piece(address, image.data, len(image.data), "the flat binary")
-            return _firmware(site.put(piece), (piece,), address, dtb_size, initrd)
+            return _firmware(site.put_firmware(piece), (piece,), address, dtb_size, initrd)
 
 
 # --- Linux ------------------------------------------------------------------

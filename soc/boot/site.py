@@ -38,11 +38,16 @@ class Piece:
 
 @dataclass(frozen=True)
 class Site:
-    """The memory of a board for the image `name`; `unmapped` are the blocks Linux must not map as a whole."""
+    """The memory of a board for the image `name`.
+
+    `carveouts` are the regions with no-map, `unmapped` the blocks around them that Linux
+    must not map as a whole.
+    """
 
     name: str
     room: Room
     roms: tuple[Span, ...]
+    carveouts: tuple[Span, ...]
     unmapped: tuple[Span, ...]
 
     @classmethod
@@ -51,18 +56,18 @@ class Site:
         if not tree.memory:
             raise BadInput("the board has no memory node, so nothing can run on it", tree.root.where)
         banks = (Span(bank.base, bank.end, bank.node.path) for bank in tree.memory)
-        reserved = (Span(region.base, region.end, region.node.path) for region in tree.reserved)
+        reserved = {region: Span(region.base, region.end, region.node.path) for region in tree.reserved}
         roms = (
             Span(reg.address, reg.address + reg.size, node.path)
             for node in tree.compatible(ROM)
             for reg in node.reg
         )
+        carveouts = tuple(span for region, span in reserved.items() if region.no_map)
         unmapped = (
-            Span(align_down(region.base, BLOCK), align_up(region.end, BLOCK), region.node.path)
-            for region in tree.reserved
-            if region.no_map
+            Span(align_down(span.base, BLOCK), align_up(span.end, BLOCK), span.name) for span in carveouts
         )
-        return cls(name, Room(tuple(banks), tuple(reserved)), tuple(roms), tuple(unmapped))
+        room = Room(tuple(banks), tuple(reserved.values()))
+        return cls(name, room, tuple(roms), carveouts, tuple(unmapped))
 
     @property
     def banks(self) -> tuple[Span, ...]:
@@ -92,6 +97,15 @@ class Site:
                 )
             site = replace(site, room=site.room.without([span]))
         return site
+
+    def put_firmware(self, *pieces: Piece) -> Site:
+        """The same for a program that may also live in a carveout of its own, with all its pieces."""
+        for region in self.carveouts:
+            if all(region.holds(piece.span) for piece in pieces):
+                others = tuple(span for span in self.room.taken if span != region)
+                placed = replace(self, room=Room(self.banks, others)).put(*pieces)
+                return replace(placed, room=placed.room.without([region]))
+        return self.put(*pieces)
 
     def find(self, what: str, need: Need, windows: Iterable[Span], avoid: Iterable[Span] = ()) -> PhysAddr:
         """The lowest address for `need` in the first of `windows` with room outside `avoid`. NoRoom."""

@@ -90,7 +90,7 @@ class Terminal:
         if data.endswith(b"\n"):
             self.flush()
         self._recent = (self._recent + data)[-REMEMBERED:]
-        if self._answers and self._recent.endswith(self._answers[0].prompt):
+        while self._answers and (found := self._recent.find(self._answers[0].prompt)) >= 0:
             answer = self._answers.popleft()
-            self._recent = b""
+            self._recent = self._recent[found + len(answer.prompt) :]
             self.type(answer.reply + ENTER)

@@ -16,7 +16,7 @@ import xxhash
 from soc.address import PhysAddr
 from soc.boot.assemble import Booted, Plan, prepare
 from soc.boot.ending import Ending, Outcome
-from soc.boot.keyboard import Keyboard
+from soc.boot.keyboard import Keyboard, standard_input
 from soc.boot.nodes import as_text
 from soc.boot.request import DEFAULT_SEED, Answer, Request
 from soc.boot.run import Boot
@@ -81,7 +81,7 @@ def add(commands: Commands) -> None:
 
 def _boot(options: argparse.Namespace) -> int:
     plan = prepare(_request(options))
-    with _log(options.log) as log, Interrupts() as interrupts, Keyboard() as keyboard:
+    with _log(options.log) as log, Interrupts() as interrupts, Keyboard(standard_input()) as keyboard:
         terminal = Terminal(_show, plan.request.answers, log)
         boot = Boot(plan, terminal, keyboard, interrupts.seen)
         if options.dtb_out is not None:

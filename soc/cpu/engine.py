@@ -1,16 +1,13 @@
 """One Unicorn AArch64 instance, set up the way a system model needs it.
 
 Everything the rest of the package asks of the engine goes through here: calls
-of the C library without the binding's layers, the four settings without which
-EL1 is not AArch64 or memory is slow, and the fields of the engine's structs
-that the fast ways read.
+of the C library without the binding's layers, and the settings without which
+EL1 is not AArch64 or memory is slow. What the fast ways reach into is in `wheel`.
 """
 
 from __future__ import annotations
 
 import ctypes
-import platform
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -37,15 +34,6 @@ ON_SYSTEM: Any = ctypes.CFUNCTYPE(
     ctypes.c_uint32, ctypes.c_void_p, ctypes.c_uint32, ctypes.POINTER(UcRegCP64), ctypes.c_void_p
 )
 
-PINNED = 0x0201_04FF
-"""uc_version() of the wheel (2.1.4) whose struct offsets the next are."""
-
-CPU_STATE = 440
-IO_RETURN = 33144
-INTERRUPT_REQUEST = 28
-NO_EXIT_REQUEST = 2034
-REGISTER_TABLE = 54544
-
 MOST_REGIONS = 1024
 """Pieces of memory the engine is trusted with. It numbers them modulo 4096, and each takes a few numbers."""
 
@@ -71,12 +59,6 @@ class TooManyRegions(ValueError):
         self.base = base
         self.size = size
         self.regions = regions
-
-
-def pinned_wheel() -> bool:
-    """Whether the struct offsets and machine-code shapes known here can hold."""
-    combined = binding.uc_version()[2]
-    return combined == PINNED and platform.machine() == "x86_64" and sys.platform == "linux"
 
 
 class Engine:
@@ -222,31 +204,6 @@ class Engine:
         self._check(
             library.uc_hook_add(self.handle, ctypes.byref(handle), kind, pointer, data, *bounds, *extra)
         )
-
-    # --- the pinned wheel's structs ----------------------------------------
-
-    def cpu_state(self) -> int:
-        """Address of the CPUState struct. Only under `pinned_wheel()`."""
-        return ctypes.c_uint64.from_address(self.handle + CPU_STATE).value
-
-    def io_return(self) -> ctypes.c_uint64:
-        """Where the engine keeps the host address of the access being served."""
-        return ctypes.c_uint64.from_address(self.cpu_state() + IO_RETURN)
-
-    def interrupt_requests(self) -> ctypes.c_uint32:
-        """The engine's pending interrupts, a bit for each kind."""
-        return ctypes.c_uint32.from_address(self.cpu_state() + INTERRUPT_REQUEST)
-
-    def run_blocks_whole(self) -> None:
-        """Look for a stop at the start of a block only, not after each access to memory.
-
-        Faster, and a stop that comes at any time repeats nothing. Before the first translation.
-        """
-        ctypes.c_uint8.from_address(self.handle + NO_EXIT_REQUEST).value = 1
-
-    def register_table(self) -> int:
-        """Address of the table of system registers."""
-        return ctypes.c_uint64.from_address(self.cpu_state() + REGISTER_TABLE).value
 
     @staticmethod
     def _check(status: int) -> None:

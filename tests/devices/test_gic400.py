@@ -7,7 +7,7 @@ import pytest
 from devices.gic400.regs import CPU_INTERFACE, DISTRIBUTOR
 from soc.address import PhysAddr
 from soc.device import InterruptController
-from tests.devices.gic400_bench import EDGE, GICD, LEVEL, SPURIOUS, Bench
+from tests.devices.gic400_bench import EDGE, GICC, GICD, LEVEL, SPURIOUS, Bench
 
 
 @pytest.fixture
@@ -52,6 +52,14 @@ def test_only_implemented_bits_stay() -> None:
     bench.set_c("BPR", 0)
     bench.set_c("ABPR", 0)
     assert (bench.c("BPR"), bench.c("ABPR")) == (2, 3)
+
+
+@pytest.mark.parametrize("offset", [*range(0xD4, 0xE0, 4), *range(0xE4, 0xF0, 4)])
+def test_active_priorities_beyond_32_levels_are_zero_and_nothing_to_remark(offset: int) -> None:
+    bench = Bench()
+    bench.cpu.write(PhysAddr(GICC + offset), 4, 0xFFFF_FFFF)
+    assert bench.cpu.read(PhysAddr(GICC + offset), 4) == 0
+    assert (bench.c("RPR"), bench.log) == (0xFF, [])
 
 
 def test_bytes_of_priorities_and_enables_are_reached_alone() -> None:

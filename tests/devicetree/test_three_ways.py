@@ -14,6 +14,7 @@ from soc.devicetree.tree import Tree, load_board
 from tests.devicetree.dtc import Dtc
 from tests.devicetree.dts_text import read, write
 from tests.devicetree.twins import TWINS
+from tests.scenario.writing import run
 
 
 def answers(tree: Tree) -> list[tuple[object, ...]]:
@@ -74,6 +75,18 @@ def test_the_report_of_a_flattened_board_is_that_of_the_board(tmp_path: Path) ->
 def plain(report: str) -> list[list[str]]:
     """The words of a report behind its title, labels left out: a flattened tree has none."""
     return [line.split() for line in re.sub(r" \(&\w+\)", "", report).splitlines()[1:]]
+
+
+def test_a_scenario_runs_on_a_board_in_dts(tmp_path: Path) -> None:
+    assert run(tmp_path, board=str(TWINS["rehearsal"][1])).result.passed
+
+
+def test_a_scenario_runs_on_a_flattened_board_by_paths_and_labels_made_of_names(tmp_path: Path) -> None:
+    blob = tmp_path / "rehearsal.dtb"
+    blob.write_bytes(flatten(load_board(TWINS["rehearsal"][0])))
+    kernel = "{heap: framebuffer_b0000000, buffers: 3}"
+    nodes = {"source": "/soc/camera@32e20000", "sink": "/soc/lcdif@32e00000"}
+    assert run(tmp_path, board=str(blob), kernel=kernel, **nodes).result.passed
 
 
 # --- cells to rows -----------------------------------------------------------------

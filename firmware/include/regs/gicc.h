@@ -69,7 +69,13 @@
 #define GICC_AHPPIR_CPUID_SHIFT       10 /* CPU that sent the SGI */
 #define GICC_AHPPIR_CPUID_MASK        0x00001c00
 #define GICC_APR0                     0x00d0 /* rw: Active priorities of group 0, a bit for each level */
+#define GICC_APR1                     0x00d4 /* rw: Active priorities of levels that do not exist */
+#define GICC_APR2                     0x00d8 /* rw: Active priorities of levels that do not exist */
+#define GICC_APR3                     0x00dc /* rw: Active priorities of levels that do not exist */
 #define GICC_NSAPR0                   0x00e0 /* rw: Active priorities of group 1, a bit for each level */
+#define GICC_NSAPR1                   0x00e4 /* rw: Active priorities of levels that do not exist */
+#define GICC_NSAPR2                   0x00e8 /* rw: Active priorities of levels that do not exist */
+#define GICC_NSAPR3                   0x00ec /* rw: Active priorities of levels that do not exist */
 #define GICC_IIDR                     0x00fc /* ro: CPU interface identification */
 #define GICC_IIDR_IMPLEMENTER_SHIFT   0 /* JEP106 code, Arm 0x43b */
 #define GICC_IIDR_IMPLEMENTER_MASK    0x00000fff
