@@ -13,7 +13,7 @@ from elftools.elf.sections import SymbolTableSection
 
 from firmware.build import ELF, FIRMWARE, HEADERS, TABLES, BuildError, compile_elf, main, sources, stale
 from soc.devicetree.tree import Node, Tree, load_board
-from soc.regdoc import c_header
+from soc.regdoc import c_header, macro_name
 from soc.registers import RegisterTable
 
 REGION = range(0x8000_0000, 0x8020_0000)
@@ -85,7 +85,8 @@ def test_error_names_file_and_line(copy: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_header_is_the_table(table: RegisterTable) -> None:
-    assert (HEADERS / f"{table.name}.h").read_text(encoding="utf-8") == c_header(table)
+    header = HEADERS / f"{macro_name(table.name).lower()}.h"
+    assert header.read_text(encoding="utf-8") == c_header(table)
 
 
 def test_elf_is_small() -> None:

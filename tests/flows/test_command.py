@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from soc import cli
 from soc.cli import main
 from soc.flows.catalogue import FLOWS
 from soc.flows.flow import Act, Flow
@@ -38,7 +37,7 @@ def test_a_flow_that_does_not_end_as_it_says_is_status_1(
     flow = Flow(
         "leak", "a page is lost", "nowhere", "A page.", (Act("act", "Lost.", Generation.V6_12, leak),)
     )
-    monkeypatch.setitem(cli.FLOWS, "leak", flow)
+    monkeypatch.setitem(FLOWS, "leak", flow)
     assert main(["flow", "leak"]) == 1
     assert capsys.readouterr().out.splitlines()[-2:] == [
         "UNEXPECTED: left in the end: free pages -1",
