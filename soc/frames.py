@@ -77,21 +77,25 @@ class FrameRecorder:
     """Collects the records of one engine in one direction; `completed` counts whole frames.
 
     With `digesting` off the digests mean nothing; frames then cost their transfer only.
+    With `keeping` off a record is gone when the listeners have heard of it.
     """
 
     def __init__(self, engine: str, clock: Clock) -> None:
         self.engine = engine
         self.digesting = True
+        self.keeping = True
         self.records: list[FrameRecord] = []
         self.completed = 0
         self.listeners: list[Listener] = []
         self._clock = clock
+        self._begun = 0
         self._current: FrameRecord | None = None
         self._hash = xxhash.xxh3_128()
 
     def begin(self, iova: Iova) -> None:
         """A frame whose buffer starts at `iova` begins now."""
-        self._current = FrameRecord(self.engine, len(self.records), iova, self._clock.now)
+        self._current = FrameRecord(self.engine, self._begun, iova, self._clock.now)
+        self._begun += 1
         self._hash.reset()
 
     def add(self, spans: list[PageSpan], data: Bytes) -> None:
@@ -112,6 +116,7 @@ class FrameRecorder:
         if fault is None:
             record.digest = self._hash.hexdigest()
             self.completed += 1
-        self.records.append(record)
+        if self.keeping:
+            self.records.append(record)
         for listener in self.listeners:
             listener(record)

@@ -23,8 +23,14 @@ PSCI = ("arm,psci-1.0", "arm,psci-0.2")
 CORE_MODELS = {CORE: "Cpu", TIMER: "GenericTimer", **dict.fromkeys(PSCI, "Psci")}
 """Nodes that are parts of the core rather than devices on the bus, and what models them."""
 
-LONGEST_SLICE = 100_000_000
-"""Nanoseconds a guest runs before the machine looks whether it is still wanted."""
+LONGEST_SLICE = 2_000_000
+"""Nanoseconds a guest runs before the machine looks whether it is still wanted.
+
+A loop that polls a device takes the host twenty times as long, and someone may be typing.
+"""
+
+LONGEST_SLEEP = 100_000_000
+"""The same for a guest that waits for an interrupt."""
 
 ID_AA64PFR0_EL1 = (3, 0, 0, 4, 0)
 GIC_REGISTERS = 1 << 24
@@ -87,13 +93,13 @@ class Guest:
 
     def run(self, until: int) -> StopReason | None:
         """Execute until `until`; waiting for an interrupt passes time. What stopped it for good, or None."""
-        until = min(until, self._machine.clock.now + LONGEST_SLICE)
-        reason = self.cpu.run(until)
+        now = self._machine.clock.now
+        reason = self.cpu.run(min(until, now + LONGEST_SLICE))
         self._asleep = reason is StopReason.WFI
         if reason is StopReason.TIME:
             return None
         if reason is StopReason.WFI:
-            self._wait(until)
+            self._wait(min(until, now + LONGEST_SLEEP))
             return None
         return reason
 

@@ -101,6 +101,19 @@ def test_without_digesting_the_bytes_are_still_counted():
     assert camera.records[0].digest == xxhash.xxh3_128(b"").hexdigest()
 
 
+def test_without_keeping_only_the_listeners_see_a_record():
+    _, camera = recorder()
+    camera.keeping = False
+    heard = []
+    camera.listeners.append(heard.append)
+    for _ in range(3):
+        camera.begin(Iova(0))
+        record(camera)
+        camera.finish()
+    assert [frame.sequence for frame in heard] == [0, 1, 2]
+    assert (camera.records, camera.completed) == ([], 3)
+
+
 def test_a_frame_that_was_discarded_on_the_way_lay_nowhere():
     _, display = recorder()
     display.begin(Iova(0x1000))

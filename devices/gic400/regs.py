@@ -25,7 +25,7 @@ _GROUPS = (
 
 
 def _no_levels(offset: int, name: str) -> list[Register]:
-    """Active priorities beyond the first 32 levels, of which there are none: read as zero, written in vain."""
+    """Active priorities beyond the 32 levels there are: read as zero, written in vain."""
     doc = "Active priorities of levels that do not exist"
     return [
         Register(offset + 4 * (number - 1), f"{name}{number}", "rw", doc, writable=0) for number in (1, 2, 3)

@@ -7,16 +7,23 @@ next frame begins after the blanking. Without DOTCLK_MODE the frame in flight
 is the last, and RUN drops with it. An aborted fetch starves the FIFO: UNDERFLOW
 is raised, BM_ERROR_STAT names the address, the rest of the frame is lost.
 
-The pixel clock comes from the node's `assigned-clock-rates` (Hz).
+A frame lasts as long as VDCTRL1 and VDCTRL2 say, at the pixel clock: the clock
+`pix` of the node, else its `assigned-clock-rates` (Hz). All of the blanking
+comes behind the picture, however VDCTRL3 divides it.
+
+Registers that only move the panel's pins or shape requests on the bus keep what
+is written: VDCTRL3, VDCTRL4, the rest of VDCTRL0, CTRL2. A field that would
+change the picture and has no model is named in the log when it is set.
 
 Not modelled: MPU, VSYNC and DVI modes (without DOTCLK_MODE nothing starts),
 data by programmed I/O (without MASTER neither), a frame count (BYPASS_COUNT
 counts as one), the panel's pins (VDCTRL0 with ENABLE_PRESENT, VDCTRL4, the
-porches in VDCTRL3, LCD_DATABUS_WIDTH, CTRL1.RESET), packed pixels
-(BYTE_PACKING_FORMAT) and ARGB555, byte swizzling, colour space conversion, the
-alpha surface, CRC, FIFO levels, thresholds (THRES) and FIFO_CLEAR, memory
-requests in flight (CTRL2), recovery from an underflow only on demand
-(RECOVER_ON_UNDERFLOW counts as one), registers out of reach in reset.
+porches in VDCTRL3, LCD_DATABUS_WIDTH, CTRL1.RESET), half lines and a VSYNC from
+outside (VDCTRL0), packed pixels (BYTE_PACKING_FORMAT) and ARGB555, byte
+swizzling, the order of colours in a line (CTRL2), colour space conversion, the
+alpha surface and the camera's VSYNC (AS_CTRL), CRC, FIFO levels, thresholds (THRES) and
+FIFO_CLEAR, memory requests in flight (CTRL2), recovery from an underflow only on
+demand (RECOVER_ON_UNDERFLOW counts as one), registers out of reach in reset.
 """
 
 from __future__ import annotations
@@ -25,8 +32,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-import numpy as np
-
+from devices.lcdif.pixels import rgb
 from devices.lcdif.regs import (
     CLKGATE,
     DOTCLK_MODE,
@@ -40,6 +46,7 @@ from devices.lcdif.regs import (
     TABLE,
     UNDERFLOW,
     VSYNC_EDGE,
+    WITHOUT_MODEL,
     WORD_LENGTHS,
 )
 from soc.address import Iova
@@ -86,9 +93,8 @@ class Lcdif:
 
     def __init__(self, slot: Slot) -> None:
         self._slot = slot
-        self._pixel_clock = (
-            slot.node.number("assigned-clock-rates", DEFAULT_PIXEL_CLOCK) or DEFAULT_PIXEL_CLOCK
-        )
+        assigned = slot.node.number("assigned-clock-rates") or DEFAULT_PIXEL_CLOCK
+        self._pixel_clock = slot.clock_rate("pix", assigned)
         self.frames = FrameRecorder(slot.master.name, slot.clock)
         self.regs = RegisterFile(TABLE, slot.log)
         self.targets: tuple[Target, ...] = (self.regs,)
@@ -96,11 +102,13 @@ class Lcdif:
         self._timer: Event | None = None
         self._fault: str | None = None
         self._fetching = False
+        self._remarked: set[tuple[str, str]] = set()
+        self.regs.on_write("AS_CTRL", partial(self._keep, "AS_CTRL"))
         for name, written in (
             ("CTRL", self._write_ctrl),
             ("CTRL1", self._write_ctrl1),
-            ("CTRL2", partial(self.regs.set, "CTRL2")),
-            ("VDCTRL0", partial(self.regs.set, "VDCTRL0")),
+            ("CTRL2", partial(self._keep, "CTRL2")),
+            ("VDCTRL0", partial(self._keep, "VDCTRL0")),
         ):
             self.regs.on_write(name, written)
             self.regs.on_write(f"{name}_SET", lambda bits, n=name, w=written: w(self.regs.get(n) | bits))
@@ -133,6 +141,14 @@ class Lcdif:
         self.regs.set("CTRL1", value)
         self._update_irq()
 
+    def _keep(self, name: str, value: int) -> None:
+        """Store `value`, with a remark on what it asks for in vain."""
+        self.regs.set(name, value)
+        for place in WITHOUT_MODEL:
+            if place[0] == name and place not in self._remarked and self.regs.field(*place):
+                self._remarked.add(place)
+                self._slot.log(f"lcdif: {name}.{place[1]} is known but not modelled")
+
     def _raise(self, event: int) -> None:
         self.regs.set("CTRL1", self.regs.get("CTRL1") | event)
         self._update_irq()
@@ -151,11 +167,17 @@ class Lcdif:
             self.regs.field("TRANSFER_COUNT", "H_COUNT"),
         )
         depth = DEPTHS.get(self.regs.field("CTRL", "WORD_LENGTH"), 0)
-        line = self.regs.field("VDCTRL2", "HSYNC_PERIOD") * SECOND
-        total = max(self.regs.field("VDCTRL1", "VSYNC_PERIOD"), lines)
-        whole = max(total * line // self._pixel_clock, SHORTEST_FRAME)
-        active = min(lines * line // self._pixel_clock, whole)
+        line = self.regs.field("VDCTRL2", "HSYNC_PERIOD")
+        period = self.regs.get("VDCTRL1")
+        if self.regs.field("VDCTRL0", "VSYNC_PERIOD_UNIT"):
+            period *= line
+        whole = max(self._duration(max(period, lines * line)), SHORTEST_FRAME)
+        active = min(self._duration(lines * line), whole)
         return Timing(Iova(self.regs.get("CUR_BUF")), lines, pixels, depth, active, whole)
+
+    def _duration(self, clocks: int) -> int:
+        """Nanoseconds of that many pixel clocks."""
+        return clocks * SECOND // self._pixel_clock
 
     # --- scan-out ----------------------------------------------------------
 
@@ -219,12 +241,4 @@ class Lcdif:
         data = self._slot.dma.peek(iova, size) if size else None
         if data is None:
             return None
-        if mode.depth == 4:
-            return data.reshape(mode.lines, mode.pixels, 4)[..., 2::-1].copy()
-        pixels = np.ascontiguousarray(data).view("<u2").reshape(mode.lines, mode.pixels)
-        channels = [
-            (pixels >> 11 & 31) * 255 // 31,
-            (pixels >> 5 & 63) * 255 // 63,
-            (pixels & 31) * 255 // 31,
-        ]
-        return np.stack(channels, axis=-1).astype(np.uint8)
+        return rgb(data, mode.lines, mode.pixels, mode.depth)

@@ -48,7 +48,38 @@ CTRL1 = (
     Field("RECOVER_ON_UNDERFLOW", 24),
 )
 
-CTRL2 = (Field("OUTSTANDING_REQS", 21, 3), Field("BURST_LEN_8", 20))
+CTRL2 = (
+    Field("EVEN_LINE_PATTERN", 12, 3, "the same in lines 2, 4, 6 ..."),
+    Field("ODD_LINE_PATTERN", 16, 3, "order of the colours in lines 1, 3, 5 ...; 0: RGB"),
+    Field("BURST_LEN_8", 20, doc="bursts of 8 words, not 16"),
+    Field("OUTSTANDING_REQS", 21, 3, "n: up to 2 to the power of n memory requests in flight"),
+)
+
+VDCTRL0 = (
+    Field("VSYNC_PULSE_WIDTH", 0, 18),
+    Field("HALF_LINE", 19, doc="half a line more in each frame"),
+    Field("VSYNC_PULSE_WIDTH_UNIT", 20, doc="0: pixel clocks, 1: lines"),
+    Field("VSYNC_PERIOD_UNIT", 21, doc="0: pixel clocks, 1: lines"),
+    Field("ENABLE_POL", 24, doc="1: high while data is valid"),
+    Field("DOTCLK_POL", 25, doc="1: data changes at the rising edge"),
+    Field("HSYNC_POL", 26, doc="1: the pulse is high"),
+    Field("VSYNC_POL", 27, doc="1: the pulse is high"),
+    Field("ENABLE_PRESENT", 28, doc="drive ENABLE beside the sync signals"),
+    Field("VSYNC_OEB", 29, doc="VSYNC comes from outside"),
+)
+
+AS_CTRL = (
+    Field("AS_ENABLE", 0, doc="fetch the alpha surface and lay it over the picture"),
+    Field("ALPHA_CTRL", 1, 2, "0: alpha of each pixel, 1: ALPHA instead, 2: both multiplied, 3: ROP"),
+    Field("ENABLE_COLORKEY", 3),
+    Field("FORMAT", 4, 4),
+    Field("ALPHA", 8, 8),
+    Field("ROP", 16, 4),
+    Field("ALPHA_INVERT", 20),
+    Field("INPUT_DATA_SWIZZLE", 21, 2),
+    Field("PS_DISABLE", 23, doc="without the picture underneath"),
+    Field("CSI_VSYNC_ENABLE", 31, doc="frames begin with those of the camera interface"),
+)
 
 ALIASES = ("SET", "CLR", "TOG")
 
@@ -74,7 +105,7 @@ TABLE = RegisterTable(
     [
         *_quad(0x000, "CTRL", "General control", CTRL, reset=0xC0000000),
         *_quad(0x010, "CTRL1", "General control 1", CTRL1, reset=0x000F0000),
-        *_quad(0x020, "CTRL2", "General control 2", CTRL2, reset=0x00200000, modelled=False),
+        *_quad(0x020, "CTRL2", "General control 2", CTRL2, reset=0x00200000),
         Register(
             0x030,
             "TRANSFER_COUNT",
@@ -88,23 +119,14 @@ TABLE = RegisterTable(
             0x050, "NEXT_BUF", "rw", "Bus address of the next frame, taken when the present one is done"
         ),
         Register(0x060, "TIMING", "rw", "System interface timing", modelled=False),
-        *_quad(
-            0x070,
-            "VDCTRL0",
-            "VSYNC mode and dotclk control 0",
-            (
-                Field("VSYNC_PULSE_WIDTH", 0, 18),
-                Field("VSYNC_PULSE_WIDTH_UNIT", 20),
-                Field("VSYNC_PERIOD_UNIT", 21),
-                Field("ENABLE_POL", 24),
-                Field("DOTCLK_POL", 25),
-                Field("HSYNC_POL", 26),
-                Field("VSYNC_POL", 27),
-                Field("ENABLE_PRESENT", 28),
-            ),
-            modelled=False,
+        *_quad(0x070, "VDCTRL0", "VSYNC mode and dotclk control 0", VDCTRL0),
+        Register(
+            0x080,
+            "VDCTRL1",
+            "rw",
+            "A frame in all, in the units of VDCTRL0.VSYNC_PERIOD_UNIT",
+            (Field("VSYNC_PERIOD", 0, 32),),
         ),
-        Register(0x080, "VDCTRL1", "rw", "Lines a frame in all", (Field("VSYNC_PERIOD", 0, 32),)),
         Register(
             0x090,
             "VDCTRL2",
@@ -117,16 +139,23 @@ TABLE = RegisterTable(
             "VDCTRL3",
             "rw",
             "Waits before the active picture",
-            (Field("VERTICAL_WAIT_CNT", 0, 16), Field("HORIZONTAL_WAIT_CNT", 16, 12)),
-            modelled=False,
+            (
+                Field("VERTICAL_WAIT_CNT", 0, 16, "from the edge of VSYNC, in units of VSYNC_PERIOD"),
+                Field("HORIZONTAL_WAIT_CNT", 16, 12, "pixel clocks from the edge of HSYNC"),
+                Field("VSYNC_ONLY", 28),
+                Field("MUX_SYNC_SIGNALS", 29),
+            ),
         ),
         Register(
             0x0B0,
             "VDCTRL4",
             "rw",
             "Dotclk control 4",
-            (Field("DOTCLK_H_VALID_DATA_CNT", 0, 18), Field("SYNC_SIGNALS_ON", 18)),
-            modelled=False,
+            (
+                Field("DOTCLK_H_VALID_DATA_CNT", 0, 18, "pixel clocks a line with data"),
+                Field("SYNC_SIGNALS_ON", 18),
+                Field("DOTCLK_DLY_SEL", 29, 3),
+            ),
         ),
         Register(0x180, "DATA", "rw", "Data by programmed I/O", modelled=False),
         Register(0x190, "BM_ERROR_STAT", "rw", "Bus address of the last DMA error"),
@@ -149,10 +178,10 @@ TABLE = RegisterTable(
         ),
         Register(0x1C0, "VERSION", "ro", "Version 4.1", reset=0x04010000),
         Register(0x200, "THRES", "rw", "FIFO thresholds", reset=0x0100000F, modelled=False),
-        Register(0x210, "AS_CTRL", "rw", "Alpha surface control", modelled=False),
+        Register(0x210, "AS_CTRL", "rw", "Alpha surface control", AS_CTRL),
         Register(0x220, "AS_BUF", "rw", "Alpha surface buffer", modelled=False),
         Register(0x230, "AS_NEXT_BUF", "rw", "Alpha surface next buffer", modelled=False),
-        Register(0x240, "AS_CLRKEYLOW", "rw", "Alpha surface colour key low", modelled=False),
+        Register(0x240, "AS_CLRKEYLOW", "rw", "Alpha surface colour key low", reset=0xFFFFFF, modelled=False),
         Register(0x250, "AS_CLRKEYHIGH", "rw", "Alpha surface colour key high", modelled=False),
     ],
 )
@@ -172,3 +201,14 @@ OVERFLOW = TABLE.mask("CTRL1", "OVERFLOW_IRQ")
 EVENTS = VSYNC_EDGE | FRAME_DONE | UNDERFLOW | OVERFLOW
 ENABLE_SHIFT = TABLE["CTRL1"].field("VSYNC_EDGE_IRQ_EN").lsb - TABLE["CTRL1"].field("VSYNC_EDGE_IRQ").lsb
 """From an event's bit in CTRL1 to that of its enable."""
+
+WITHOUT_MODEL = (
+    ("CTRL2", "EVEN_LINE_PATTERN"),
+    ("CTRL2", "ODD_LINE_PATTERN"),
+    ("VDCTRL0", "HALF_LINE"),
+    ("VDCTRL0", "VSYNC_OEB"),
+    ("AS_CTRL", "AS_ENABLE"),
+    ("AS_CTRL", "PS_DISABLE"),
+    ("AS_CTRL", "CSI_VSYNC_ENABLE"),
+)
+"""Fields of modelled registers that would change what is shown, or when, and do not here."""

@@ -31,6 +31,12 @@ CLASSES = {
 }
 """Exception classes, ESR_ELx.EC."""
 
+CLASS_SHIFT = 26
+WITH_ADDRESS = (0x20, 0x21, 0x22, 0x24, 0x25)
+"""Those that leave an address in FAR_ELx."""
+NO_ADDRESS = 1 << 10
+"""FnV: this abort does not."""
+
 
 class Ending(Enum):
     """Why the run is over; only a power-off is success."""
@@ -59,7 +65,7 @@ def report(booted: Booted, symbols: SymbolTable) -> tuple[str, ...]:
     lines = [
         f"  pc       {_place(cpu.pc, symbols)}",
         f"  level    EL{cpu.exception_level}",
-        f"  ESR      {cpu.syndrome:#010x}  {_class(cpu.syndrome)}",
+        f"  ESR      {cpu.syndrome:#010x}  {_class(cpu.syndrome) if cpu.syndrome else 'none'}",
     ]
     if cpu.exceptions:
         lines.append("  last exceptions")
@@ -68,7 +74,9 @@ def report(booted: Booted, symbols: SymbolTable) -> tuple[str, ...]:
 
 
 def _exception(taken: Taken, symbols: SymbolTable) -> str:
-    what = f"{_class(taken.esr)}, ESR {taken.esr:#010x}, FAR {taken.far:#x}"
+    what = f"{_class(taken.esr)}, ESR {taken.esr:#010x}"
+    if taken.esr >> CLASS_SHIFT in WITH_ADDRESS and not taken.esr & NO_ADDRESS:
+        what += f", FAR {taken.far:#x}"
     return f"[{taken.time / SECOND:12.6f}] {_place(taken.pc, symbols)}: {what}"
 
 
@@ -78,4 +86,4 @@ def _place(pc: int, symbols: SymbolTable) -> str:
 
 
 def _class(esr: int) -> str:
-    return CLASSES.get(esr >> 26 & 0x3F, f"exception class {esr >> 26 & 0x3F:#x}")
+    return CLASSES.get(esr >> CLASS_SHIFT, f"exception class {esr >> CLASS_SHIFT:#x}")

@@ -92,7 +92,6 @@ class Keyboard:
         return bytes(kept)
 
 
-
 def standard_input() -> int | None:
     """Its file descriptor, None where this process has none."""
     try:

@@ -17,10 +17,20 @@ MODELLED, STRUCTURE, KNOWN, MISSING, DISABLED = (
     "disabled",
 )
 
-STRUCTURAL = ("simple-bus", "simple-mfd", "ion-region", "shared-dma-pool", "restricted-dma-pool")
-"""Compatible strings that stand for no hardware of their own."""
+STRUCTURAL = (
+    "simple-bus",
+    "simple-mfd",
+    "ion-region",
+    "shared-dma-pool",
+    "restricted-dma-pool",
+    "regulator-fixed",
+)
+"""Compatible strings that stand for nothing that software could reach."""
 
 STRUCTURAL_NAMES = ("aliases", "chosen", "cpus", "memory", "reserved-memory", "clocks", "cpu-map")
+
+GRAPH_NAMES = ("port", "ports", "endpoint", "panel-timing", "display-timings")
+"""Nodes inside a device that say what it is wired to (bindings graph.txt, panel-common.yaml)."""
 
 WITHOUT_MODEL = {
     "arm,armv8-pmuv3": "performance counters",
@@ -40,7 +50,6 @@ WITHOUT_MODEL = {
     "linux,dummy-virt": "machine name",
     "pci-host-ecam-generic": "PCI host",
     "qemu,fw-cfg-mmio": "configuration device of another machine",
-    "regulator-fixed": "voltage regulator",
     "simple-framebuffer": "frame buffer set up by firmware",
     "smsc,lan9118": "Ethernet",
     "virtio,mmio": "paravirtual devices",
@@ -69,11 +78,11 @@ def as_text(tree: Tree) -> list[str]:
     found = rows(tree)
     paths = max((len(row.path) for row in found), default=0)
     states = max((len(row.state) for row in found), default=0)
-    return [
-        f"{row.path:{paths}}  {row.state:{states}}  "
-        + (f"{row.by} ({row.compatible})" if row.by and row.compatible else row.by or row.compatible)
-        for row in found
-    ]
+    return [f"{row.path:{paths}}  {row.state:{states}}  {_words(row)}".rstrip() for row in found]
+
+
+def _words(row: Row) -> str:
+    return f"{row.by} ({row.compatible})" if row.by and row.compatible else row.by or row.compatible
 
 
 def _row(node: Node, kinds: dict[str, str]) -> Row:
@@ -92,5 +101,11 @@ def _row(node: Node, kinds: dict[str, str]) -> Row:
 def _structural(node: Node) -> bool:
     if not node.compatible:
         inside = node.parent is not None and node.parent.path == "/reserved-memory"
-        return inside or node.name.partition("@")[0] in STRUCTURAL_NAMES or bool(node.children)
-    return not set(STRUCTURAL).isdisjoint(node.compatible)
+        known = node.name.partition("@")[0] in STRUCTURAL_NAMES + GRAPH_NAMES
+        return inside or known or bool(node.children)
+    return not set(STRUCTURAL).isdisjoint(node.compatible) or _end_of_wires(node)
+
+
+def _end_of_wires(node: Node) -> bool:
+    """A panel or a connector: nothing that software could reach, only what a device's wires lead to."""
+    return not node.reg and any(node.child(name) is not None for name in ("port", "ports"))

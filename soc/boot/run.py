@@ -7,6 +7,7 @@ from collections.abc import Callable
 from soc.boot.assemble import Booted, Plan, assemble
 from soc.boot.ending import PANICS, Ending, Outcome, report
 from soc.boot.keyboard import Keyboard
+from soc.boot.screen import Screen
 from soc.boot.terminal import Terminal
 from soc.clock import SECOND
 from soc.processor import StopReason
@@ -29,11 +30,13 @@ class Boot:
         terminal: Terminal,
         keyboard: Keyboard,
         interrupted: Callable[[], bool],
+        screen: Screen | None = None,
     ) -> None:
         self._plan = plan
         self._terminal = terminal
         self._keyboard = keyboard
         self._interrupted = interrupted
+        self._screen = screen
         self._time = 0
         self.booted = self._power_on()
 
@@ -43,16 +46,25 @@ class Boot:
             ending = self._run_once()
             now = self._time + self.booted.machine.clock.now
             if ending is not Ending.RESET or not self._plan.request.reboot:
-                good = ending in (Ending.POWER_OFF, Ending.LEFT)
-                return Outcome(ending, now, () if good else report(self.booted, self._plan.symbols))
+                return Outcome(ending, now, self._report(ending))
             self._time = now
             self.booted.machine.close()
             self.booted = self._power_on()
+
+    def _report(self, ending: Ending) -> tuple[str, ...]:
+        if ending in (Ending.POWER_OFF, Ending.LEFT):
+            return ()
+        lines = report(self.booted, self._plan.symbols)
+        for answer in self._terminal.unanswered[:1]:
+            lines += (f"  never printed {answer.prompt.decode(errors='backslashreplace')!r}",)
+        return lines
 
     def _power_on(self) -> Booted:
         booted = assemble(self._plan)
         booted.machine.interrupted = self._interrupted
         self._terminal.connect(booted.uart)
+        if self._screen is not None:
+            self._screen.watch(booted.machine)
         if self._keyboard.terminal:
             booted.guest.pause = self._keyboard.wait
         return booted

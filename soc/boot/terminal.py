@@ -1,7 +1,8 @@
 """The other end of the console's line: what the guest prints, and what is typed to it.
 
 Characters are sent when the UART has room for them, so that a guest that is
-not ready yet loses none. `Keyboard` is where they come from; answers to
+not ready yet loses none; it is looked for with every character the guest prints,
+since an echo says that one was taken. `Keyboard` is where they come from; answers to
 prompts come from the request and are the same in every run. Output is shown by
 the line, and what there is of the last one whenever the machine pauses.
 """
@@ -94,3 +95,4 @@ class Terminal:
             answer = self._answers.popleft()
             self._recent = self._recent[found + len(answer.prompt) :]
             self.type(answer.reply + ENTER)
+        self.feed()

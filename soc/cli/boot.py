@@ -20,6 +20,7 @@ from soc.boot.keyboard import Keyboard, standard_input
 from soc.boot.nodes import as_text
 from soc.boot.request import DEFAULT_SEED, Answer, Request
 from soc.boot.run import Boot
+from soc.boot.screen import Screen
 from soc.boot.terminal import Terminal
 from soc.cli.commands import Commands
 from soc.cli.output import write_whole
@@ -64,6 +65,9 @@ def add(commands: Commands) -> None:
     boot.add_argument("--symbols", type=Path, metavar="FILE", help="ELF or System.map, for reports")
     boot.add_argument("--log", type=Path, metavar="FILE", help="keep what the console prints")
     boot.add_argument(
+        "--screen", type=Path, metavar="FILE.png", help="keep what the display showed last, as a picture"
+    )
+    boot.add_argument(
         "--answer",
         nargs=2,
         action="append",
@@ -81,9 +85,10 @@ def add(commands: Commands) -> None:
 
 def _boot(options: argparse.Namespace) -> int:
     plan = prepare(_request(options))
+    screen = _screen(options, plan)
     with _log(options.log) as log, Interrupts() as interrupts, Keyboard(standard_input()) as keyboard:
         terminal = Terminal(_show, plan.request.answers, log)
-        boot = Boot(plan, terminal, keyboard, interrupts.seen)
+        boot = Boot(plan, terminal, keyboard, interrupts.seen, screen)
         if options.dtb_out is not None:
             write_whole(options.dtb_out, plan.dtb, options.board)
         if not options.quiet:
@@ -91,6 +96,8 @@ def _boot(options: argparse.Namespace) -> int:
         started = time.perf_counter()
         outcome = boot.run()
     _conclude(options, plan, boot.booted, outcome, time.perf_counter() - started)
+    if screen is not None:
+        _keep(screen, options)
     boot.booted.machine.close()
     return HELD if outcome.ending in (Ending.POWER_OFF, Ending.LEFT) else FAILED
 
@@ -122,6 +129,24 @@ def _conclude(
         for bank in machine.dram.banks:
             digest.update(bank.bytes.data)
         _note(f"DRAM {digest.hexdigest()}")
+
+
+def _screen(options: argparse.Namespace, plan: Plan) -> Screen | None:
+    if options.screen is None:
+        return None
+    if not options.screen.parent.is_dir():
+        raise BadInput(f"cannot write {options.screen}: there is no directory {options.screen.parent}")
+    return Screen(plan.tree)
+
+
+def _keep(screen: Screen, options: argparse.Namespace) -> None:
+    """The picture; nothing without one, which is no failure of the guest."""
+    if screen.picture is None:
+        _note(f"the display showed nothing: {options.screen} is not written")
+        return
+    from soc.report.png import png
+
+    write_whole(options.screen, png(screen.picture), options.board)
 
 
 def _request(options: argparse.Namespace) -> Request:
@@ -174,11 +199,11 @@ def _seconds(text: str) -> float:
     with suppress(ValueError):
         if 0 < (value := float(text)) < 1e9:
             return value
-    raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+    raise argparse.ArgumentTypeError(f"must be more than 0 and less than 1e9 seconds, not {text!r}")
 
 
 def _address(text: str) -> PhysAddr:
     with suppress(ValueError):
         if 0 <= (value := int(text, 0)) < 1 << 48:
             return PhysAddr(value)
-    raise argparse.ArgumentTypeError(f"{text!r} is no physical address of 48 bits")
+    raise argparse.ArgumentTypeError(f"must be a physical address of 48 bits, not {text!r}")

@@ -22,14 +22,53 @@ LARGEST = (1 << 31) // INSTRUCTION - 1
 
 
 class Budget(ABC):
-    """What is left of a grant of instructions. `name` describes the way in a few words."""
+    """A grant for one slice of the engine. `name` describes the way in a few words."""
 
     name: str
     counter: int | None = None
-    """Address of `left` as a 32-bit number, 0 where nothing is counted, None where code cannot reach it."""
+    """Address of a 32-bit number of bytes of code that may still run, for generated code to
+    charge; 0 where nothing is counted, None where code cannot reach it."""
 
-    def __init__(self) -> None:
-        self.granted = 0
+    granted = 0
+
+    @abstractmethod
+    def grant(self, instructions: int) -> None:
+        """Start a slice of at most `LARGEST` instructions."""
+
+    @property
+    @abstractmethod
+    def spent(self) -> int:
+        """Instructions run since the grant, the present block included whole."""
+
+    @property
+    @abstractmethod
+    def exhausted(self) -> bool:
+        """Whether the engine was stopped because the grant was used up."""
+
+    @property
+    @abstractmethod
+    def used(self) -> int:
+        """What the slice took, once it is settled."""
+
+    @abstractmethod
+    def charge(self, instructions: int) -> None:
+        """Let time pass that no instruction is counted for."""
+
+    @abstractmethod
+    def limit(self, instructions: int) -> None:
+        """Shorten the grant to `instructions`, or to what is spent already."""
+
+    @abstractmethod
+    def cut(self) -> None:
+        """Stop before the next block."""
+
+    @abstractmethod
+    def settle(self) -> None:
+        """The engine has stopped."""
+
+
+class InstructionBudget(Budget):
+    """One that counts. What is left is kept in bytes of code."""
 
     @property
     @abstractmethod
@@ -40,56 +79,45 @@ class Budget(ABC):
     @abstractmethod
     def left(self, value: int) -> None: ...
 
-    @property
-    @abstractmethod
-    def exhausted(self) -> bool:
-        """Whether the engine was stopped because a block did not fit any more."""
-
     @abstractmethod
     def rearm(self) -> None:
         """Forget that it was exhausted."""
 
     def grant(self, instructions: int) -> None:
-        """Start a slice of at most `LARGEST` instructions."""
         self.granted = instructions
         self.left = instructions * INSTRUCTION
         self.rearm()
 
     @property
     def spent(self) -> int:
-        """Instructions run since the grant, the present block included whole."""
         return self.granted - self.left // INSTRUCTION
 
     @property
     def used(self) -> int:
-        """What the slice took: all of it where no further block fitted in."""
+        """All of the grant where no further block fitted in."""
         return self.granted if self.exhausted else self.spent
 
     def charge(self, instructions: int) -> None:
-        """Let time pass that no instruction is counted for."""
         self.left = max(0, self.left - instructions * INSTRUCTION)
 
     def limit(self, instructions: int) -> None:
-        """Shorten the grant to `instructions`, or to what is spent already."""
         total = max(self.spent, min(instructions, self.granted))
         self.left = (total - self.spent) * INSTRUCTION
         self.granted = total
 
     def cut(self) -> None:
-        """Stop before the next block."""
         self.limit(0)
 
-    def settle(self) -> None:  # noqa: B027 - nothing to do for one that counts
-        """The engine has stopped."""
+    def settle(self) -> None:
+        pass
 
 
-class CallbackBudget(Budget):
+class CallbackBudget(InstructionBudget):
     """The portable way: a Python callback per block, public API only."""
 
     name = "block callback"
 
     def __init__(self, engine: Engine) -> None:
-        super().__init__()
         self._left = 0
         self._exhausted = False
         self._stop = engine.stop

@@ -64,7 +64,7 @@ class PhysicalLines:
 
 
 class VirtualLines:
-    """By virtual address, public API only. Code seen under another address needs everything dropped."""
+    """By virtual address, public API only. One that cannot be executed needs everything dropped."""
 
     name = "code by virtual line"
 

@@ -18,15 +18,15 @@ from soc.address import PhysAddr, VirtAddr
 from soc.bus import Bus
 from soc.clock import Clock
 from soc.cpu.budget import LARGEST
-from soc.cpu.caches import CacheMaintenance
 from soc.cpu.code_cache import InstructionCache
+from soc.cpu.data_cache import DataCache
 from soc.cpu.engine import Engine
 from soc.cpu.entry import BANKS
 from soc.cpu.exceptions import Exceptions, Taken
 from soc.cpu.holes import ABORTS, Holes
 from soc.cpu.image import Image
 from soc.cpu.psci import Conduit, Psci
-from soc.cpu.stale import StaleWindows
+from soc.cpu.stops import Stops
 from soc.cpu.timer import GenericTimer
 from soc.cpu.watch import Touch, Watches
 from soc.cpu.ways import Choice, choose
@@ -43,8 +43,9 @@ class Cpu:
     """The core. Windows attached to `bus` later than this are not seen.
 
     `start` is where it begins after power-on (the first bank if None), `log`
-    takes one line, `ns_per_instruction` is at least 1. `psci` is the instruction
-    that firmware answers PSCI calls by; the other one, and both if None, are UNDEFINED.
+    takes one line, `ns_per_instruction` is at least 1 and of no account with `host_time`.
+    `psci` is the instruction that firmware answers PSCI calls by; the other one, and
+    both if None, are UNDEFINED.
     `cache` is the core's data cache where a master of the bus does not see into it.
     `level` is the exception level it starts at; the program owns those up to it.
     """
@@ -66,41 +67,36 @@ class Cpu:
     ) -> None:
         self.bus = bus
         self.clock = clock
-        self._log = log
-        self._ns = ns_per_instruction
+        self._ns = 1 if host_time else ns_per_instruction
         self._core = Engine(level)
-        self._ways = choose(self._core, bus, engine, self._fail, host_time)
-        self._budget = self._ways.budget
-        self._line = self._ways.line
-        self.registers = registers = self._ways.registers
-        self._instruction_cache = InstructionCache(self._core, registers, self._ways.code, self._budget.cut)
-        self.timer = GenericTimer(self._core, registers, clock, timer_frequency, self._budget.charge)
-        self._watches = Watches(self._core, bus, clock, self._ways.locator)
-        self._maintenance: CacheMaintenance | None = None
-        self._stale: StaleWindows | None = None
+        self._stops = Stops(self._core, log)
+        self._ways = ways = choose(self._core, bus, engine, self._stops.fail, host_time)
+        self._budget = ways.budget
+        self._stops.cut = self._budget.cut
+        self._line = ways.line
+        self.registers = registers = ways.registers
+        self._instruction_cache = InstructionCache(self._core, registers, ways.code, self._budget.cut)
+        self.timer = GenericTimer(self._core, registers, clock, timer_frequency, self._charge)
+        self._watches = Watches(self._core, bus, clock, ways.locator)
+        self._data_cache: DataCache | None = None
         if cache is not None:
-            self._maintenance = CacheMaintenance(self._core, registers, cache, self._cache_changed)
-            self._stale = StaleWindows(self._core, cache, self._ways.locator, self._watches)
-            cache.overtaken = self._budget.cut
+            parts = ways.locator, self._watches, self._budget.cut
+            self._data_cache = DataCache(self._core, registers, cache, *parts)
         for bank in bus.dram.banks:
             self._core.map_memory(bank.base, bank.size, bank.host_pointer)
-        self._windows = BusWindows(self._core, bus, self._window_abort, self._fail)
         self._holes = Holes(self._core, bus.dram, log)
+        self._windows = BusWindows(self._core, bus, self._holes, self._stops)
         self._exceptions = Exceptions(
             self._core,
-            self._ways.entry,
-            Psci(self._core, psci, 0, self._power),
+            ways.entry,
+            Psci(self._core, psci, 0, self._stops.power),
             level,
             budget=self._budget,
             holes=self._holes,
+            stops=self._stops,
             now=lambda: clock.now,
-            stuck=self._stuck,
-            failed=self._fail,
         )
         self._irq = False
-        self._failure: BaseException | None = None
-        self._abort: bool | None = None
-        self._stopped: StopReason | None = None
         self._until = self._slice_start = 0
         self._pc: int = start if start is not None else bus.dram.banks[0].base
 
@@ -118,7 +114,7 @@ class Cpu:
 
     @property
     def exceptions(self) -> tuple[Taken, ...]:
-        """The latest exceptions that were no system calls, oldest first."""
+        """The latest exceptions that were no calls, oldest first."""
         return tuple(self._exceptions.last)
 
     @property
@@ -159,11 +155,11 @@ class Cpu:
         for number, value in enumerate(arguments):
             self._core.set_x(number, value)
         self.timer.reset()
-        if self._maintenance is not None:
-            self._maintenance.reset()
+        if self._data_cache is not None:
+            self._data_cache.reset()
         self._exceptions.reset()
         self._line.restore()
-        self._stopped = None
+        self._stops.reason = None
         self._pc = entry
 
     def watch(self, base: PhysAddr, size: int, name: str) -> None:
@@ -189,12 +185,12 @@ class Cpu:
         outer, self.clock.on_earlier = self.clock.on_earlier, self._trim
         try:
             while self.clock.now < self._until:
-                if self._stopped is StopReason.WFI and self._irq:
-                    self._stopped = None
-                if self._stopped is None:
+                if self._stops.reason is StopReason.WFI and self._irq:
+                    self._stops.reason = None
+                if self._stops.reason is None:
                     self._slice()
-                if self._stopped is not None:
-                    return self._stopped
+                if self._stops.reason is not None:
+                    return self._stops.reason
             return StopReason.TIME
         finally:
             self.clock.on_earlier = outer
@@ -210,8 +206,8 @@ class Cpu:
         if not instructions:
             self.clock.advance(self._until)
             return
-        if self._stale is not None:
-            self._stale.update()
+        if self._data_cache is not None:
+            self._data_cache.update_windows()
         budget.grant(instructions)
         self.clock.progress = self._progress
         try:
@@ -219,64 +215,37 @@ class Cpu:
         finally:
             self.clock.progress = None
             budget.settle()
-        asleep = self._settle(error) and not budget.exhausted
-        used = budget.granted if self._exceptions.locked_up else budget.used
+        asleep = self._settle(error) and not budget.exhausted and not self._irq
+        used = max(budget.used, budget.granted) if self._exceptions.locked_up else budget.used
         self.clock.advance(start + used * self._ns)
         self._exceptions.locked_up = False
         self._instruction_cache.settle()
-        if self._failure is not None:
-            failure, self._failure = self._failure, None
-            raise failure
-        if asleep and not self._irq:
-            self._stopped = StopReason.WFI
+        self._stops.raise_failure()
+        if asleep:
+            self._stops.reason = StopReason.WFI
 
     def _settle(self, error: int) -> bool:
         """Deal with what stopped the engine; True if that was nothing but WFI or the budget."""
         self._pc = self._core.pc
-        abort, self._abort = self._abort, None
-        if abort is not None:
-            self._pc = self._exceptions.external_abort(self._pc, abort)
+        if (write := self._stops.take_abort()) is not None:
+            self._pc = self._exceptions.external_abort(self._pc, write)
         elif error in ABORTS:
             self._pc = self._exceptions.external_abort(self._pc, ABORTS[error])
         elif error:
-            self._log(f"cpu: the engine gave up at {self._pc:#x} with error {error}")
-            self._stopped = StopReason.HALTED
+            self._stops.stuck(f"cpu: the engine gave up at {self._pc:#x} with error {error}")
         else:
-            return not (self._exceptions.locked_up or self._stopped or self._failure)
+            return not (self._exceptions.locked_up or self._stops.any)
         return False
 
     def _progress(self) -> int:
         return self._budget.spent * self._ns
+
+    def _charge(self, nanoseconds: int) -> None:
+        """Let time pass that no instruction is counted for."""
+        self._budget.charge(nanoseconds // self._ns)
 
     def _trim(self, when: int) -> None:
         """An event was put at `when`: the slice must not run past it."""
         if when < self._until:
             self._until = when
             self._budget.limit((when - self._slice_start) // self._ns)
-
-    # --- what happens inside the engine ------------------------------------
-
-    def _stuck(self, line: str) -> None:
-        self._log(line)
-        self._stopped = StopReason.HALTED
-
-    def _power(self, reason: StopReason) -> None:
-        self._stopped = reason
-        self._core.stop()
-
-    def _fail(self, error: BaseException) -> None:
-        """Keep the first exception of a model and stop before the next block."""
-        if self._failure is None:
-            self._failure = error
-        self._budget.cut()
-
-    def _cache_changed(self) -> None:
-        """Lines became clean: a window that is no longer needed closes before the next block."""
-        if self._stale is not None and self._stale.closable:
-            self._budget.cut()
-
-    def _window_abort(self, address: int, size: int, write: bool) -> None:
-        """Nobody answers in a window: stop at this access, then abort it."""
-        self._holes.nobody(address, size, "write" if write else "read")
-        self._abort = write
-        self._core.stop()

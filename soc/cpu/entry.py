@@ -19,6 +19,7 @@ from unicorn import unicorn_const as const
 
 from soc.cpu.engine import Engine, library
 from soc.cpu.native_calls import NativeCalls
+from soc.cpu.wheel import cpu_state
 from soc.registers import SystemRegister
 
 UNDEFINED, SUPERVISOR_CALL, PREFETCH_ABORT, DATA_ABORT = 1, 2, 3, 4
@@ -60,7 +61,7 @@ class EngineEntry:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._calls: NativeCalls | None = None
-        self._state = ctypes.c_void_p(engine.cpu_state())
+        self._state = ctypes.c_void_p(cpu_state(engine))
         self._enter = library.arm_cpu_do_interrupt_aarch64
         self._enter.argtypes = (ctypes.c_void_p,)
         self._enter.restype = None

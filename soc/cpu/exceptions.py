@@ -23,8 +23,8 @@ from soc.cpu.entry import (
 )
 from soc.cpu.holes import Holes
 from soc.cpu.psci import CALL_LEVEL, CALLS, Psci
+from soc.cpu.stops import Stops
 from soc.cpu.storm import FaultStorm
-from soc.cpu.sysregs import Failed
 
 COST = 32
 """Instructions' worth of time an exception takes; it bounds a storm of them."""
@@ -34,7 +34,7 @@ KEPT = 8
 
 @dataclass(frozen=True)
 class Taken:
-    """An exception that was no system call: when (ns), at which pc, syndrome and fault address."""
+    """An exception that was no call: when (ns), at which pc, syndrome and fault address."""
 
     time: int
     pc: int
@@ -45,9 +45,9 @@ class Taken:
 class Exceptions:
     """Takes every exception of `engine` that is no interrupt; `last` are the latest.
 
-    The program owns the exception levels up to `level`, calls to those above go
-    to `psci` or are UNDEFINED. `now` is the time, `stuck(line)` hears of a core
-    that cannot go on, `failed` of any error in here.
+    The program owns the exception levels up to `level`; calls to those above go
+    to `psci` or are UNDEFINED. `now` is the time. `stops` hears of a core that
+    cannot go on, and of any error in here.
     """
 
     def __init__(
@@ -59,9 +59,8 @@ class Exceptions:
         *,
         budget: Budget,
         holes: Holes,
+        stops: Stops,
         now: Callable[[], int],
-        stuck: Callable[[str], None],
-        failed: Failed,
     ) -> None:
         self._engine = engine
         self._entry = entry
@@ -70,9 +69,8 @@ class Exceptions:
         self._level = level
         self._budget = budget
         self._holes = holes
+        self._stops = stops
         self._now = now
-        self._stuck = stuck
-        self._failed = failed
         self._storm = FaultStorm()
         self.locked_up = False
         self.last: deque[Taken] = deque(maxlen=KEPT)
@@ -86,32 +84,40 @@ class Exceptions:
     def external_abort(self, back: int, write: bool | None) -> int:
         """Nobody answers the access at `back` (`write` None for a fetch): the pc from here."""
         self._traps.external_abort(back, write)
-        self._budget.charge(COST)
-        far = self._record(back)
-        self._check_lockup(back)
-        self._check_storm(back, far)
+        self._taken(back, abort=True)
         return self._engine.pc
 
     def _exception(self, handle: int, number: int, data: int) -> None:
         try:
-            if self._psci.call(number):
-                return
-            back = self._engine.pc
-            if number in CALLS and CALL_LEVEL[CALLS[number]] > self._level:
-                back -= INSTRUCTION  # the engine is past a call by now
-                self._traps.undefined(back)
-            else:
-                self._entry.enter(number)
-            self._budget.charge(COST)
-            if number == SUPERVISOR_CALL:
-                return
-            far = self._record(back)
-            self._check_lockup(back)
-            if number in (PREFETCH_ABORT, DATA_ABORT):
-                self._check_storm(back, far)
+            self._take(number)
         except BaseException as error:
-            self._failed(error)
+            self._stops.fail(error)
             self._engine.stop()
+
+    def _take(self, number: int) -> None:
+        back = self._engine.pc
+        if self._own_call(number):
+            self._entry.enter(number)
+            self._budget.charge(COST)
+        elif number not in CALLS:
+            self._entry.enter(number)
+            self._taken(back, abort=number in (PREFETCH_ABORT, DATA_ABORT))
+        elif not self._psci.call(CALLS[number]):
+            back -= INSTRUCTION  # the engine is past a call by now
+            self._traps.undefined(back)
+            self._taken(back, abort=False)
+
+    def _own_call(self, number: int) -> bool:
+        """Whether the program itself answers this call."""
+        return number == SUPERVISOR_CALL or number in CALLS and CALL_LEVEL[CALLS[number]] <= self._level
+
+    def _taken(self, back: int, abort: bool) -> None:
+        """Book an exception that was just taken from `back`."""
+        self._budget.charge(COST)
+        far = self._record(back)
+        self._check_lockup(back)
+        if abort and not self.locked_up:
+            self._check_storm(back, far)
 
     def _record(self, back: int) -> int:
         """Keep the exception just taken; its fault address."""
@@ -128,5 +134,4 @@ class Exceptions:
 
     def _check_storm(self, back: int, address: int) -> None:
         if self._storm.raging(back, address):
-            self._stuck(f"cpu: stuck: the instruction at {back:#x} aborts again and again")
-            self._engine.stop()
+            self._stops.stuck(f"cpu: stuck: the instruction at {back:#x} aborts again and again")

@@ -7,6 +7,7 @@ from typing import Any
 from unicorn import arm64_const as arm64
 from unicorn import unicorn_const as const
 
+from soc.cpu.access import AccessRules
 from soc.cpu.budget import INSTRUCTION
 from soc.cpu.engine import ON_SYSTEM, Engine
 from soc.cpu.sysregs import Failed, Reader, Writer
@@ -23,6 +24,7 @@ class HookedRegisters:
     def __init__(self, engine: Engine, failed: Failed) -> None:
         self._engine = engine
         self._failed = failed
+        self._rules = AccessRules(engine)
         self._readers: dict[SystemRegister, Reader] = {}
         self._writers: dict[SystemRegister, Writer] = {}
         self._defined: dict[SystemRegister, CpuRegister] = {}
@@ -34,47 +36,60 @@ class HookedRegisters:
             engine.hook(const.UC_HOOK_INSN, ON_SYSTEM(callback), 1, 0, 0, instruction)
 
     def on_read(self, register: SystemRegister, reader: Reader) -> None:
+        if register in self._readers:
+            raise ValueError(f"{register} has a model already")
         self._readers[register] = reader
 
     def on_write(self, register: SystemRegister, writer: Writer) -> None:
+        if register in self._writers:
+            raise ValueError(f"{register} has a model already")
         self._writers[register] = writer
 
     def define(self, register: SystemRegister, model: CpuRegister) -> None:
+        if register in self._defined:
+            raise ValueError(f"{model.name}: the core has a register at {register} already")
         self._defined[register] = model
 
-    def _mrs(self, handle: int, register: int, access: Any, data: int) -> int:
-        fields = access[0]
-        key = (fields.op0, fields.op1, fields.crn, fields.crm, fields.op2)
-        try:
-            if (model := self._defined.get(key)) is not None:
-                return self._defined_access(
-                    model, lambda read: self._engine.write(register, read()), model.read
-                )
-            reader = self._readers.get(key)
-            value = reader() if reader is not None else None
-            if value is None:
-                return PASS
-            self._engine.write(register, value)
-        except BaseException as error:
-            self._failed(error)
-        return HANDLED
-
-    def _msr(self, handle: int, register: int, access: Any, data: int) -> int:
-        fields = access[0]
-        key = (fields.op0, fields.op1, fields.crn, fields.crm, fields.op2)
-        try:
-            if (model := self._defined.get(key)) is not None:
-                return self._defined_access(model, lambda write: write(fields.val), model.write)
-            writer = self._writers.get(key)
-            return HANDLED if writer is not None and writer(fields.val) else PASS
-        except BaseException as error:
-            self._failed(error)
-            return HANDLED
-
-    def _defined_access(self, model: CpuRegister, access: Any, handler: Any) -> int:
-        """The engine would take the instruction for UNDEFINED: step over it."""
-        if handler is None or self._engine.exception_level() < model.level:
+    def _mrs(self, handle: int, target: int, access: Any, data: int) -> int:
+        register = _register(access[0])
+        model = self._defined.get(register)
+        reader = model.read if model else self._readers.get(register)
+        if reader is None or not self._allowed(register, model):
             return PASS
-        access(handler)
-        self._engine.write(arm64.UC_ARM64_REG_PC, self._engine.pc + INSTRUCTION)
+        try:
+            value = reader()
+        except BaseException as error:
+            self._failed(error)
+            value = 0
+        if value is None:
+            return PASS
+        self._engine.write(target, value)
+        return self._handled(model)
+
+    def _msr(self, handle: int, source: int, access: Any, data: int) -> int:
+        register = _register(access[0])
+        model = self._defined.get(register)
+        writer = model.write if model else self._writers.get(register)
+        if writer is None or not self._allowed(register, model):
+            return PASS
+        try:
+            taken = writer(access[0].val) or model
+        except BaseException as error:
+            self._failed(error)
+            taken = True
+        return self._handled(model) if taken else PASS
+
+    def _allowed(self, register: SystemRegister, model: CpuRegister | None) -> bool:
+        if model:
+            return self._engine.exception_level() >= model.level
+        return self._rules.allow(register)
+
+    def _handled(self, model: CpuRegister | None) -> int:
+        """The engine would take an instruction of a register it does not have for UNDEFINED: step over it."""
+        if model:
+            self._engine.write(arm64.UC_ARM64_REG_PC, self._engine.pc + INSTRUCTION)
         return HANDLED
+
+
+def _register(access: Any) -> SystemRegister:
+    return access.op0, access.op1, access.crn, access.crm, access.op2

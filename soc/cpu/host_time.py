@@ -15,6 +15,7 @@ import weakref
 
 from soc.cpu.budget import Budget
 from soc.cpu.engine import Engine
+from soc.cpu.wheel import run_blocks_whole
 
 PERIOD = 0.000_5
 """Seconds between two looks at the clock."""
@@ -27,66 +28,57 @@ class HostTime(Budget):
     counter = 0
 
     def __init__(self, engine: Engine) -> None:
-        super().__init__()
-        engine.run_blocks_whole()
+        run_blocks_whole(engine)
         self._engine = engine
+        self._lock = threading.Lock()
         self._started = self._ended = 0
         self._running = False
         self._exhausted = False
-        threading.Thread(target=_watch, args=(weakref.ref(self),), daemon=True).start()
-
-    @property
-    def left(self) -> int:
-        return max(0, self.granted - self.spent)
-
-    @left.setter
-    def left(self, value: int) -> None:
-        self.granted = self.spent + value
-
-    def charge(self, instructions: int) -> None:
-        """Nothing: everything takes the time it takes."""
-
-    @property
-    def exhausted(self) -> bool:
-        return self._exhausted
-
-    def rearm(self) -> None:
-        self._exhausted = False
+        threading.Thread(target=_watch, args=(weakref.ref(self),), name=self.name, daemon=True).start()
 
     def grant(self, instructions: int) -> None:
-        self.granted = instructions
-        self._exhausted = False
-        self._started = time.perf_counter_ns()
-        self._running = True
+        with self._lock:
+            self.granted = instructions
+            self._exhausted = False
+            self._started = time.perf_counter_ns()
+            self._running = True
 
     @property
     def spent(self) -> int:
         return time.perf_counter_ns() - self._started
 
     @property
+    def exhausted(self) -> bool:
+        return self._exhausted
+
+    @property
     def used(self) -> int:
         return self._ended - self._started
 
+    def charge(self, instructions: int) -> None:
+        """Nothing: everything takes the time it takes."""
+
     def limit(self, instructions: int) -> None:
         self.granted = min(self.granted, instructions)
+        self.look()
 
     def cut(self) -> None:
-        self.granted = 0
-        self.stop()
+        self.limit(0)
 
     def settle(self) -> None:
-        self._running = False
+        with self._lock:
+            self._running = False
         self._ended = time.perf_counter_ns()
 
-    def stop(self) -> None:
-        """Leave the engine before the next block."""
-        self._exhausted = True
-        self._engine.stop()
-
     def look(self) -> None:
-        """Stop the engine if its time is up."""
-        if self._running and self.spent >= self.granted:
-            self.stop()
+        """Have the engine leave before its next block if the grant is used up.
+
+        Locked, because a stop that came in the next slice would look as if the program slept.
+        """
+        with self._lock:
+            if self._running and self.spent >= self.granted:
+                self._exhausted = True
+                self._engine.stop()
 
 
 def _watch(budget: weakref.ref[HostTime]) -> None:

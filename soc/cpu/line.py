@@ -12,6 +12,7 @@ from typing import Protocol
 
 from soc.cpu.engine import HCR_EL2, HCR_IMO, HCR_VI, Engine
 from soc.cpu.sysregs import SystemRegisters
+from soc.cpu.wheel import interrupt_requests
 
 HARD = 1 << 1
 """CPU_INTERRUPT_HARD in the engine's interrupt_request."""
@@ -33,7 +34,7 @@ class RequestLine:
     name = "interrupt line"
 
     def __init__(self, engine: Engine) -> None:
-        self._requests = engine.interrupt_requests()
+        self._requests = interrupt_requests(engine)
 
     def set(self, level: bool) -> None:
         requests = self._requests
@@ -52,7 +53,7 @@ class VirtualLine:
         self._engine = engine
         self._guest = engine.read_system(HCR_EL2)
         self._level = False
-        registers.on_read(HCR_EL2, lambda: self._guest if engine.exception_level() >= 2 else None)
+        registers.on_read(HCR_EL2, lambda: self._guest)
         registers.on_write(HCR_EL2, self._write)
         self._apply()
 
@@ -65,8 +66,6 @@ class VirtualLine:
         self._apply()
 
     def _write(self, value: int) -> bool:
-        if self._engine.exception_level() < 2:
-            return False
         self._guest = value
         self._apply()
         return True

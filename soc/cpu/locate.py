@@ -11,6 +11,7 @@ import ctypes
 from typing import Protocol
 
 from soc.cpu.engine import Engine, library
+from soc.cpu.wheel import cpu_state, io_return
 
 
 class Locator(Protocol):
@@ -47,8 +48,8 @@ class AccessLocator:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._state = ctypes.c_void_p(engine.cpu_state())
-        self._return = engine.io_return()
+        self._state = ctypes.c_void_p(cpu_state(engine))
+        self._return = io_return(engine)
         self._known: dict[int, int] = {}
         self._restore = library.cpu_restore_state_aarch64
         self._restore.argtypes = (ctypes.c_void_p, ctypes.c_uint64, ctypes.c_bool)

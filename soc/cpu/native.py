@@ -27,7 +27,7 @@ import struct
 
 from unicorn import unicorn_const as const
 
-from soc.cpu.budget import Budget
+from soc.cpu.budget import InstructionBudget
 from soc.cpu.engine import Engine, library
 
 STUB = bytes.fromhex(
@@ -74,11 +74,10 @@ class Cell(ctypes.Structure):
     engine: int
 
 
-class NativeBudget(Budget):
+class NativeBudget(InstructionBudget):
     """Counts in generated code. Only under `pinned_wheel()`; OSError where code cannot be mapped."""
 
     def __init__(self, engine: Engine) -> None:
-        super().__init__()
         self._code = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
         self._code.write(STUB)
         self._stub = ctypes.addressof(ctypes.c_char.from_buffer(self._code))

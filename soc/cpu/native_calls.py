@@ -15,6 +15,7 @@ from typing import Any
 from unicorn import unicorn_const as const
 
 from soc.cpu.engine import Engine, library
+from soc.cpu.wheel import cpu_state
 
 STUB = bytes.fromhex(
     "83fe02"  # cmp  esi, 2                 SUPERVISOR_CALL
@@ -31,7 +32,7 @@ STUB = bytes.fromhex(
 )
 
 
-class Ways(ctypes.Structure):
+class Targets(ctypes.Structure):
     """What the stub works on; the offsets are in its code."""
 
     _fields_ = (
@@ -52,11 +53,11 @@ class NativeCalls:
         self._code = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
         self._code.write(STUB)
         self._callback = callback
-        self._ways = Ways(
+        self._targets = Targets(
             counter=counter,
-            state=engine.cpu_state(),
+            state=cpu_state(engine),
             enter=ctypes.cast(library.arm_cpu_do_interrupt_aarch64, ctypes.c_void_p).value,
             callback=ctypes.cast(callback, ctypes.c_void_p).value,
         )
         stub = ctypes.addressof(ctypes.c_char.from_buffer(self._code))
-        engine.hook(const.UC_HOOK_INTR, ctypes.c_void_p(stub), data=ctypes.addressof(self._ways))
+        engine.hook(const.UC_HOOK_INTR, ctypes.c_void_p(stub), data=ctypes.addressof(self._targets))

@@ -74,9 +74,9 @@ class Psci:
             SMCCC_VERSION: lambda: SMCCC_1_1,
         }
 
-    def call(self, exception: int) -> bool:
-        """If `exception` is the conduit: serve the call in x0 (x1 ..) and leave the result in x0."""
-        if exception not in CALLS or CALLS[exception] != self._conduit:
+    def call(self, instruction: Conduit) -> bool:
+        """If `instruction` is the conduit: serve the call in x0 (x1 ..) and leave the result in x0."""
+        if instruction != self._conduit:
             return False
         function = self._engine.x(0) & WORD
         answer = self._calls.get(function)

@@ -6,9 +6,7 @@ pinned one and a small program comes out right with it.
 
 from __future__ import annotations
 
-import ctypes
 import functools
-import mmap
 import struct
 from dataclasses import dataclass
 from functools import partial
@@ -21,28 +19,17 @@ from soc.address import PAGE_SIZE, PhysAddr
 from soc.bus import Bus
 from soc.cpu.budget import INSTRUCTION, CallbackBudget
 from soc.cpu.code_cache import PhysicalLines
-from soc.cpu.engine import ON_INTERRUPT, PSTATE_RESET, SPSR_EL1, Engine, pinned_wheel
+from soc.cpu.engine import ON_INTERRUPT, PSTATE_RESET, SPSR_EL1, Engine
 from soc.cpu.entry import EngineEntry
 from soc.cpu.line import RequestLine
 from soc.cpu.locate import AccessLocator
 from soc.cpu.native import NativeBudget
+from soc.cpu.scratch import CODE, DEVICE, IRQ_FROM_EL1, SIZE, SYNC_FROM_EL1, VECTORS, Scratch, Word
 from soc.cpu.table_registers import TableRegisters
+from soc.cpu.wheel import pinned_wheel
 from soc.memory.dram import Bank, Dram
 from soc.memory.span import PageSpan
 from soc.registers import CpuRegister
-
-CODE, VECTORS, DEVICE = 0x10000, 0x20000, 0x30000
-SIZE = 0x20000
-
-UNDEFINED_0 = 0x0000_0000
-SVC_1234, SVC_4321 = 0xD4024681, 0xD4086421
-ADD_X1_2 = 0x91000821
-ADD_X1_1, SUBS_X0_1, LOOP_BACK_2 = 0x91000421, 0xF1000400, 0x54FFFFC1
-LOAD_W2_X3, WFI, HERE = 0xB9400062, 0xD503207F, 0x14000000
-UNMASK_IRQ = 0xD50342FF
-READ_X1_VIRTUAL_COUNT, READ_X2_IAR1, WRITE_X2_EOIR1 = 0xD53BE041, 0xD538CC02, 0xD518CC22
-WRITE_X2_VBAR = 0xD518C002
-SYNC_FROM_EL1, IRQ_FROM_EL1 = 0x200, 0x280
 
 
 @dataclass(frozen=True)
@@ -77,28 +64,11 @@ def ways() -> Ways:
     )
 
 
-class Scratch:
-    """A core of its own with `program` at CODE."""
-
-    def __init__(self, *program: int) -> None:
-        self.memory = mmap.mmap(-1, SIZE)
-        self.engine = Engine()
-        pointer = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
-        self.engine.map_memory(CODE, SIZE, pointer)
-        self.memory[: INSTRUCTION * len(program)] = struct.pack(f"<{len(program)}I", *program)
-        self.vector(SYNC_FROM_EL1, WFI, HERE)
-
-    def vector(self, offset: int, *program: int) -> None:
-        """Put `program` at a vector."""
-        where = VECTORS - CODE + offset
-        self.memory[where : where + INSTRUCTION * len(program)] = struct.pack(f"<{len(program)}I", *program)
-
-
 def native_budget_works() -> bool:
     """Both budgets stop the same loop at the same place with the same count."""
     outcomes = []
     for kind in (NativeBudget, CallbackBudget):
-        scratch = Scratch(ADD_X1_1, SUBS_X0_1, LOOP_BACK_2, WFI, HERE)
+        scratch = Scratch(Word.ADD_X1_1, Word.SUBS_X0_1, Word.LOOP_BACK_2, Word.WFI, Word.HERE)
         try:
             budget = kind(scratch.engine)
         except OSError:
@@ -119,7 +89,7 @@ def native_budget_works() -> bool:
 def engine_entry_works() -> bool:
     """`svc #0x1234` and an undefined instruction reach their vector with the right ELR, SPSR and ESR."""
     outcomes = []
-    for program, counter in ((SVC_1234, 0), (SVC_1234, None), (UNDEFINED_0, 0)):
+    for program, counter in ((Word.SVC_1234, 0), (Word.SVC_1234, None), (Word.UNDEFINED_0, 0)):
         scratch = Scratch(program)
         engine = scratch.engine
         engine.write(arm64.UC_ARM64_REG_VBAR_EL1, VECTORS)
@@ -147,7 +117,7 @@ def _enter(entry: EngineEntry, called: list[int], handle: int, number: int, data
 
 def access_pc_works() -> bool:
     """The pc of a load in the middle of a block can be told while it is served."""
-    scratch = Scratch(ADD_X1_1, ADD_X1_1, LOAD_W2_X3, ADD_X1_1, WFI, HERE)
+    scratch = Scratch(Word.ADD_X1_1, Word.ADD_X1_1, Word.LOAD_W2_X3, Word.ADD_X1_1, Word.WFI, Word.HERE)
     engine = scratch.engine
     seen: list[int] = []
     locator = AccessLocator(engine)
@@ -165,9 +135,9 @@ def access_pc_works() -> bool:
 
 def request_line_works() -> bool:
     """An interrupt is taken when it is unmasked, with the right ELR, and not after the line fell."""
-    scratch = Scratch(UNMASK_IRQ, ADD_X1_1, WFI, HERE)
+    scratch = Scratch(Word.UNMASK_IRQ, Word.ADD_X1_1, Word.WFI, Word.HERE)
     engine = scratch.engine
-    scratch.vector(IRQ_FROM_EL1, SVC_1234)
+    scratch.vector(IRQ_FROM_EL1, Word.SVC_1234)
     engine.write(arm64.UC_ARM64_REG_VBAR_EL1, VECTORS)
     line = RequestLine(engine)
     taken: list[tuple[int, int]] = []
@@ -189,7 +159,14 @@ def request_line_works() -> bool:
 
 def register_table_works() -> bool:
     """A register of the engine and one it does not have are read and written through callbacks."""
-    scratch = Scratch(READ_X1_VIRTUAL_COUNT, READ_X2_IAR1, WRITE_X2_EOIR1, WRITE_X2_VBAR, WFI, HERE)
+    scratch = Scratch(
+        Word.READ_X1_VIRTUAL_COUNT,
+        Word.READ_X2_IAR1,
+        Word.WRITE_X2_EOIR1,
+        Word.WRITE_X2_VBAR,
+        Word.WFI,
+        Word.HERE,
+    )
     failures: list[BaseException] = []
     seen: list[int] = []
     registers = TableRegisters(scratch.engine, failures.append)
@@ -223,8 +200,8 @@ def physical_lines_work() -> bool:
         lines = PhysicalLines(engine, bus)
         device = bus.master("device")
         seen: list[int] = []
-        for change, forget in ((ADD_X1_1, False), (ADD_X1_2, False), (ADD_X1_2, True)):
-            code = np.array((change, WFI, HERE), dtype="<u4").view(np.uint8)
+        for change, forget in ((Word.ADD_X1_1, False), (Word.ADD_X1_2, False), (Word.ADD_X1_2, True)):
+            code = np.array((change, Word.WFI, Word.HERE), dtype="<u4").view(np.uint8)
             device.write_span(PageSpan.linear(PhysAddr(CODE), code.size), code)
             if forget and not lines.forget(CODE):
                 return False
@@ -240,7 +217,7 @@ def physical_lines_work() -> bool:
 def find_syndrome() -> int:
     """Offset of the exception syndrome in a saved context; the fault address is 8 bytes on."""
     places: list[set[int]] = []
-    for call, esr in ((SVC_1234, 0x5600_1234), (SVC_4321, 0x5600_4321)):
+    for call, esr in ((Word.SVC_1234, 0x5600_1234), (Word.SVC_4321, 0x5600_4321)):
         scratch = Scratch(call)
         engine = scratch.engine
         blobs: list[bytes] = []

@@ -4,13 +4,16 @@ Counters count `frequency` ticks per second of the machine's clock; the
 timers hold their lines while count >= CVAL and they are enabled and unmasked.
 Source: Arm ARM DDI 0487, D11 (generic timer) and D24 (CNT*_EL0).
 
-Not modelled: memory-mapped timers, the event stream, traps to EL2.
+Who may access what is the core's business (see `access`).
+
+Not modelled: memory-mapped timers, the event stream.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from soc.clock import SECOND, Clock, Event
 from soc.cpu.engine import Engine
@@ -21,8 +24,6 @@ from soc.registers import SystemRegister
 ENABLE, IMASK, ISTATUS = 1 << 0, 1 << 1, 1 << 2
 WORD, DOUBLE = (1 << 32) - 1, (1 << 64) - 1
 
-CNTKCTL_EL1 = (3, 0, 14, 1, 0)
-EL0PCTEN, EL0VCTEN, EL0VTEN, EL0PTEN = 1 << 0, 1 << 1, 1 << 8, 1 << 9
 CNTFRQ_EL0 = (3, 3, 14, 0, 0)
 CNTPCT_EL0 = (3, 3, 14, 0, 1)
 CNTVCT_EL0 = (3, 3, 14, 0, 2)
@@ -31,7 +32,7 @@ TVAL, CTL, CVAL = 0, 1, 2
 """op2 of a timer's registers."""
 
 CNTVOFF_EL2 = (3, 4, 14, 0, 3)
-CNTVOFF_LEVEL = 2
+
 PHYSICAL, VIRTUAL = 1, 2
 """Places of the EL1 timers among the four."""
 
@@ -103,9 +104,9 @@ class TimerChannel:
         if self._event:
             self._event.cancel()
             self._event = None
-        live = self.control & (ENABLE | IMASK) == ENABLE
-        self.line.set(live and self._met())
-        if live and not self._met():
+        live, met = self.control & (ENABLE | IMASK) == ENABLE, self._met()  # once: time may go on meanwhile
+        self.line.set(live and met)
+        if live and not met:
             when = self._counter.time_of(self.compare + self.offset & DOUBLE)
             if when < FOREVER:
                 self._event = self._counter.clock.at(when, self.update)
@@ -116,20 +117,18 @@ class TimerChannel:
 
 @dataclass(frozen=True)
 class Place:
-    """Where one timer of the core is: its registers, what EL0 needs to use it, who may else."""
+    """Where the registers of one timer of the core are."""
 
     name: str
     op1: int
     crm: int
-    gate: int
-    level: int
 
 
 PLACES = (
-    Place("secure physical", 7, 2, 0, 3),
-    Place("physical", 3, 2, EL0PTEN, 0),
-    Place("virtual", 3, 3, EL0VTEN, 0),
-    Place("hypervisor", 4, 2, 0, 2),
+    Place("secure physical", 7, 2),
+    Place("physical", 3, 2),
+    Place("virtual", 3, 3),
+    Place("hypervisor", 4, 2),
 )
 """The core's timers in the order of the binding's interrupts (arm,arch_timer)."""
 
@@ -150,63 +149,45 @@ class GenericTimer:
     ) -> None:
         self._engine = engine
         self._poll = Poll(clock, charge)
-        self._offset = 0
         self.counter = Counter(clock, frequency)
         self.lines = tuple(IrqLine(f"timer.{place.name}") for place in PLACES)
         self.channels = tuple(TimerChannel(self.counter, line) for line in self.lines)
         self.physical, self.virtual = self.channels[PHYSICAL], self.channels[VIRTUAL]
-        registers.on_read(CNTFRQ_EL0, lambda: self._gated(EL0PCTEN | EL0VCTEN, self.counter.frequency))
-        registers.on_read(CNTPCT_EL0, lambda: self._count(EL0PCTEN, 0))
-        registers.on_read(CNTVCT_EL0, lambda: self._count(EL0VCTEN, self.virtual.offset))
+        registers.on_read(CNTPCT_EL0, lambda: self._count(0))
+        registers.on_read(CNTVCT_EL0, lambda: self._count(self.virtual.offset))
         registers.on_read(CNTVOFF_EL2, lambda: self.virtual.offset)
         registers.on_write(CNTVOFF_EL2, self._set_offset)
         for place, channel in zip(PLACES, self.channels, strict=True):
             self._attach(registers, place, channel)
+        self.reset()
 
     def reset(self) -> None:
-        """All timers off."""
+        """All timers off, and CNTFRQ_EL0, which is only a place to write to, as firmware would leave it."""
+        self._engine.write_system(CNTFRQ_EL0, self.counter.frequency)
         for channel in self.channels:
             channel.reset()
 
     def _attach(self, registers: SystemRegisters, place: Place, channel: TimerChannel) -> None:
         for which in (TVAL, CTL, CVAL):
             register: SystemRegister = (3, place.op1, 14, place.crm, which)
-
-            def read(which: int = which) -> int | None:
-                return channel.read(which) if self._open(place) else None
-
-            def write(value: int, which: int = which) -> bool:
-                if not self._open(place):
-                    return False
-                channel.write(which, value)
-                return True
-
-            registers.on_read(register, read)
-            registers.on_write(register, write)
+            registers.on_read(register, partial(channel.read, which))
+            registers.on_write(register, partial(_write, channel, which))
 
     def _set_offset(self, value: int) -> bool:
-        if self._engine.exception_level() < CNTVOFF_LEVEL:
-            return False
         self.virtual.offset = value & DOUBLE
         self.virtual.update()
         return True
 
-    def _count(self, gate: int, offset: int) -> int | None:
-        count = self._gated(gate, self.counter.value - offset & DOUBLE)
-        if count is not None:
-            self._poll.read()
-        return count
+    def _count(self, offset: int) -> int:
+        """The count at the end of the time that a read takes."""
+        self._poll.read()
+        return self.counter.value - offset & DOUBLE
 
-    def _gated(self, gate: int, value: int) -> int | None:
-        return value if self._engine.exception_level() or self._lets_el0(gate) else None
 
-    def _open(self, place: Place) -> bool:
-        """Where a level may not use the timer the engine traps; EL0 needs its gate open."""
-        level = self._engine.exception_level()
-        return level >= place.level if level else self._lets_el0(place.gate)
-
-    def _lets_el0(self, gate: int) -> bool:
-        return bool(self._engine.read_system(CNTKCTL_EL1) & gate)
+def _write(channel: TimerChannel, which: int, value: int) -> bool:
+    """The engine's own timer stays as it is."""
+    channel.write(which, value)
+    return True
 
 
 class Poll:

@@ -10,7 +10,9 @@ import ctypes
 import platform
 import sys
 
-from soc.cpu.engine import Engine, binding
+from unicorn.unicorn_py3 import unicorn as binding
+
+from soc.cpu.engine import Engine
 
 PINNED = 0x0201_04FF
 """uc_version() of the wheel (2.1.4) whose struct offsets the next are."""

@@ -10,16 +10,14 @@ as two of 32 bits, low half first.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 
 from soc.address import PAGE_MASK, page_align
 from soc.bus import Bus, BusError, Target, Window
 from soc.cpu.engine import Engine, ReadCallback, WriteCallback
+from soc.cpu.holes import Holes
+from soc.cpu.stops import Stops
 from soc.memory.rom import Rom
-
-Failed = Callable[[BaseException], None]
-Aborted = Callable[[int, int, bool], None]
 
 
 class BusTarget:
@@ -47,13 +45,13 @@ class BusTarget:
 class BusWindows:
     """Maps every window of `bus` into `engine`; a ROM of whole pages as memory it executes from.
 
-    `aborted(address, size, write)` is told of accesses nobody answers, `failed`
-    of any other exception in a model; both are called inside the access.
+    `holes` and `stops` are told of accesses that nobody answers, `stops` of any
+    other exception in a model.
     """
 
-    def __init__(self, engine: Engine, bus: Bus, aborted: Aborted, failed: Failed) -> None:
-        self._aborted = aborted
-        self._failed = failed
+    def __init__(self, engine: Engine, bus: Bus, holes: Holes, stops: Stops) -> None:
+        self._holes = holes
+        self._stops = stops
         self._keep: list[object] = []
         for base, size, target in self._ranges(bus):
             if isinstance(target, Rom):
@@ -84,13 +82,13 @@ class BusWindows:
         return ranges
 
     def _reader(self, base: int, target: Target) -> ReadCallback:
-        answer, aborted, failed = target.read, self._aborted, self._failed
+        answer, failed = target.read, self._stops.fail
 
         def read(handle: int, offset: int, size: int, data: int) -> int:
             try:
                 return answer(offset, size)
             except BusError:
-                aborted(base + offset, size, False)
+                self._abort(base + offset, size, write=False)
             except BaseException as error:
                 failed(error)
             return 0
@@ -98,14 +96,19 @@ class BusWindows:
         return read
 
     def _writer(self, base: int, target: Target) -> WriteCallback:
-        answer, aborted, failed = target.write, self._aborted, self._failed
+        answer, failed = target.write, self._stops.fail
 
         def write(handle: int, offset: int, size: int, value: int, data: int) -> None:
             try:
                 answer(offset, size, value)
             except BusError:
-                aborted(base + offset, size, True)
+                self._abort(base + offset, size, write=True)
             except BaseException as error:
                 failed(error)
 
         return write
+
+    def _abort(self, address: int, size: int, write: bool) -> None:
+        """Nobody answers in a window: stop at this access, which is then aborted."""
+        self._holes.nobody(address, size, "write" if write else "read")
+        self._stops.aborted(write)

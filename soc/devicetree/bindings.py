@@ -43,6 +43,7 @@ MORE_PHANDLE_LISTS = {
     "mboxes": "#mbox-cells",
     "msi-parent": "#msi-cells",
     "pwms": "#pwm-cells",
+    "regmap": None,
     "sound-dai": "#sound-dai-cells",
     "thermal-sensors": "#thermal-sensor-cells",
 }

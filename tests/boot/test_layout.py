@@ -221,3 +221,23 @@ def test_an_elf_file_goes_where_it_says() -> None:
     layout = plan(board(roms=ROMS), parse_image(elf(*parts, entry=0x10_0004), "fw.elf"), DTB)
     assert [(piece.address, piece.data, piece.size) for piece in layout.image] == list(parts)
     assert (layout.entry, layout.dtb) == (0x10_0004, BASE + 6 * MIB)
+
+
+@pytest.mark.parametrize(
+    ("reserved", "entry", "dtb"),
+    [
+        ([(BASE, 2 * MIB, "no-map")], BASE, BASE + 2 * MIB),
+        ([(BASE, 4 * MIB, "no-map")], BASE, BASE + 4 * MIB),
+        ([(BASE + MIB, MIB, "no-map"), (BASE, MIB, "no-map")], BASE, BASE + 2 * MIB),
+    ],
+    ids=["its own", "larger than it", "beside another"],
+)
+def test_a_program_may_fill_a_no_map_region_and_nothing_else_goes_there(
+    reserved: list[tuple[int, int, str]], entry: int, dtb: int
+) -> None:
+    tree = board(reserved=reserved)
+    for image in (flat(), parse_image(elf((BASE, CODE, 16), (BASE + 0x8000, b"", 0x8000)), "fw.elf")):
+        layout = plan(tree, image, DTB, INITRD)
+        assert (layout.entry, layout.dtb) == (entry, dtb)
+        assert layout.initrd is not None
+        assert layout.initrd.address == BASE + 128 * MIB

@@ -175,11 +175,32 @@ def test_an_initrd_never_lies_over_a_reserved_region() -> None:
             "at 0x40000000..0x4000000f: move one of them",
         ),
         (
-            board(reserved=[(BASE, 0x1000, "no-map")]),
+            board(reserved=[(BASE, 0x1000, "")]),
             program((BASE, CODE, 16)),
             None,
             "fw.elf: segment 0 at 0x40000000..0x4000000f (16 B) lies over /reserved-memory/region@40000000 "
             "at 0x40000000..0x40000fff: move one of them",
+        ),
+        (
+            board(reserved=[(BASE, 0x1000, "no-map")]),
+            program((BASE, CODE, 0x1001)),
+            None,
+            "fw.elf: segment 0 at 0x40000000..0x40001000 (4097 B) lies over /reserved-memory/region@40000000 "
+            "at 0x40000000..0x40000fff: move one of them",
+        ),
+        (
+            board(reserved=[(BASE, 0x1000, "no-map"), (BASE + 0x1000, 0x1000, "no-map")]),
+            program((BASE, CODE, 16), (BASE + 0x1000, CODE, 16)),
+            None,
+            "fw.elf: segment 0 at 0x40000000..0x4000000f (16 B) lies over /reserved-memory/region@40000000 "
+            "at 0x40000000..0x40000fff: move one of them",
+        ),
+        (
+            board(reserved=[(BASE + 2 * MIB, 32 * MIB, "no-map")]),
+            kernel(),
+            BASE + 4 * MIB,
+            "Image: the kernel at 0x40400000..0x41ffffff (28 MiB) lies over /reserved-memory/region@40200000 "
+            "at 0x40200000..0x421fffff: move one of them",
         ),
     ],
     ids=[
@@ -193,7 +214,10 @@ def test_an_initrd_never_lies_over_a_reserved_region() -> None:
         "ELF with a place of choice",
         "ELF of 8 EiB",
         "ELF over itself",
-        "ELF over a region",
+        "ELF in a region that Linux maps",
+        "ELF larger than its region",
+        "ELF in two regions",
+        "kernel in a region",
     ],
 )
 def test_images_that_do_not_fit(tree: Tree, image: BootImage, load: PhysAddr | None, problem: str) -> None:

@@ -84,11 +84,15 @@ def broken_rules(case: Case, layout: Layout) -> list[str]:
         Span(reg.address, reg.address + reg.size) for node in tree.compatible("mtd-rom") for reg in node.reg
     ]
     kernel, dtb = spans[0], spans[-1]
+    program = [] if isinstance(image, LinuxImage) else spans[: len(layout.image)]
     rules = {
         "in memory": all(any(memory.holds(span) for memory in banks + roms) for span in spans),
         "apart": all(not a.overlaps(b) for n, a in enumerate(spans) for b in spans[:n]),
         "not reserved": all(
-            not span.overlaps(Span(region.base, region.end)) for region in tree.reserved for span in spans
+            not span.overlaps(area := Span(region.base, region.end))
+            or (region.no_map and span in program and all(area.holds(part) for part in program))
+            for region in tree.reserved
+            for span in spans
         ),
         "data in DRAM": all(any(bank.holds(span) for bank in banks) for span in spans[len(layout.image) :]),
         "tree aligned": dtb.base % 8 == 0 and dtb.base == layout.dtb and dtb.size == case.dtb_size,

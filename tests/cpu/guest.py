@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,9 @@ HOLE = 0x0A00_0000
 TABLES = BASE + (8 << 20)
 READ_ONLY = BASE + (6 << 20)
 USER = BASE + (7 << 20)
+CODE_PAGES = 4
+EXECUTABLE_ALIAS, DATA_ALIAS = 0x6000_0000, 0x6001_0000
+"""Other virtual addresses of the program's pages: as they are, and never executable."""
 
 
 def build(sources: list[Path], output: Path, *options: str, script: str = "guest.ld") -> bytes:
@@ -59,7 +63,7 @@ class Device:
 
 
 class GuestMachine:
-    """DRAM, a device of one page, one of 32 bytes, holes, and a core."""
+    """DRAM, a device of one page, one of 32 bytes, holes, and a core with further `options`."""
 
     def __init__(
         self,
@@ -68,6 +72,7 @@ class GuestMachine:
         psci: Conduit | None = None,
         cached: bool = False,
         size: int = SIZE,
+        **options: Any,
     ) -> None:
         self.image = image
         self.dram = Dram([Bank(BASE, size)])
@@ -79,8 +84,8 @@ class GuestMachine:
         self.bus.attach(Window(PhysAddr(DEVICE), 0x1000, self.device, "device"))
         self.bus.attach(Window(PhysAddr(SMALL_DEVICE), SMALL_SIZE, self.small, "small"))
         self.cache = ComparingCache(self.dram, lambda: self.clock.now)
-        cache = self.cache if cached else None
-        self.cpu = Cpu(self.bus, self.clock, self.log.append, engine=engine, psci=psci, cache=cache)
+        options |= {"engine": engine, "psci": psci, "cache": self.cache if cached else None}
+        self.cpu = Cpu(self.bus, self.clock, self.log.append, **options)
         self.cpu.load(image)
 
     def close(self) -> None:
@@ -130,11 +135,13 @@ class GuestMachine:
         pages = iter(range(TABLES, TABLES + (1 << 20), 0x1000))
         table = PageTable(lambda: PhysAddr(next(pages)), lambda page: None, self.dram.words)
         normal, device = ACCESS_FLAG | SH_INNER, ACCESS_FLAG | UXN | PXN
-        code = 4
         first = BASE >> PAGE_SHIFT
+        code = np.arange(first, first + CODE_PAGES)
         never = normal if executable else normal | UXN | PXN
-        table.map(first, np.arange(first, first + code), normal | AP_READ_ONLY)
-        edges = [first + code, READ_ONLY >> PAGE_SHIFT, USER >> PAGE_SHIFT, TABLES >> PAGE_SHIFT]
+        table.map(first, code, normal | AP_READ_ONLY)
+        table.map(EXECUTABLE_ALIAS >> PAGE_SHIFT, code, normal | AP_READ_ONLY)
+        table.map(DATA_ALIAS >> PAGE_SHIFT, code, normal | UXN | PXN)
+        edges = [first + CODE_PAGES, READ_ONLY >> PAGE_SHIFT, USER >> PAGE_SHIFT, TABLES >> PAGE_SHIFT]
         for start, end, attributes in zip(edges, edges[1:], (0, AP_READ_ONLY, AP_EL0), strict=False):
             table.map(start, np.arange(start, end), never | attributes)
         table.map(DEVICE >> PAGE_SHIFT, np.arange(2) + (DEVICE >> PAGE_SHIFT), device)

@@ -263,7 +263,7 @@ the_\call:
         finish
         .endr
 
-program changed_code                    // x0 = 0: IC IVAU, 1: IC IALLU, 2: nothing
+program changed_code                    // x0 = 0: IC IVAU, 1: IC IALLU, 2: nothing, 3: IC IALLUIS
         adr     x6, patch_me
         bl      patch_me
         mov     x10, x1
@@ -271,11 +271,16 @@ program changed_code                    // x0 = 0: IC IVAU, 1: IC IALLU, 2: noth
         bl      patch_me
         mov     x11, x1
         cmp     x0, #1
-        b.hi    2f
         b.eq    1f
+        cmp     x0, #2
+        b.eq    2f
+        cmp     x0, #3
+        b.eq    3f
         dc      cvau, x6
         dsb     ish
         ic      ivau, x6
+        b       2f
+3:      ic      ialluis
         b       2f
 1:      ic      iallu
 2:      dsb     ish
@@ -288,6 +293,47 @@ program changed_code                    // x0 = 0: IC IVAU, 1: IC IALLU, 2: noth
 patch_me:
         mov     x1, #1
         ret
+
+program changed_at                      // the same called at x6 and forgotten at x5, IC IVAU only
+        blr     x6
+        mov     x10, x1
+        str     xzr, [x9]
+        blr     x6
+        mov     x11, x1
+        ic      ivau, x5
+        dsb     ish
+        isb
+        blr     x6
+        mov     x12, x1
+        finish
+
+program forget_and_count                // IC IVAU of x5, then x0 rounds in x1
+        set_vectors
+        ic      ivau, x5
+        dsb     ish
+        isb
+1:      add     x1, x1, #1
+        subs    x0, x0, #1
+        b.ne    1b
+        finish
+
+program change_what_follows             // the IC is in the line that it forgets, the code on both sides of it
+        adr     x6, 1f
+        mov     x2, #2
+        b       1f
+        .balign 64
+        .globl  change_what_follows_here
+change_what_follows_here:
+1:      mov     x1, #1
+        add     x10, x10, x1
+        ic      ivau, x6
+        dsb     ish
+        isb
+        cbz     x2, 2f
+        sub     x2, x2, #1
+        str     xzr, [x9]
+        b       1b
+2:      finish
 
 program own_code                        // the guest stores the new instruction itself
         adr     x6, patch_me
@@ -334,6 +380,37 @@ program clear_and_swap                  // DC ZVA at x0, then an exclusive pair 
         stlxr   w4, x3, [x1]
         cbnz    w4, 1b
         finish
+
+program count_exclusive                 // x0 rounds of adding one to [x2]
+1:      ldxr    x3, [x2]
+        add     x3, x3, #1
+        stxr    w4, x3, [x2]
+        cbnz    w4, 1b
+        add     x1, x1, #1
+        subs    x0, x0, #1
+        b.ne    1b
+        finish
+
+program ticks                           // a timer interrupt every x0 counts, until the x3-th; x1 counts besides
+        adr     x28, ticking_vectors
+        msr     vbar_el1, x28
+        msr     cntv_tval_el0, x0
+        mov     x2, #1
+        msr     cntv_ctl_el0, x2
+        msr     daifclr, #2
+1:      add     x1, x1, #1
+        cmp     x10, x3
+        b.lo    1b
+        finish
+        .balign 2048
+ticking_vectors:
+        .skip   0x280
+        add     x10, x10, #1
+        msr     cntv_tval_el0, x0
+        cmp     x10, x3
+        b.lo    1f
+        msr     cntv_ctl_el0, xzr
+1:      eret
 
 program busy_mix                        // device reads, timer and svc in one loop of x0 rounds
         set_vectors

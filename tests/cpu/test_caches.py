@@ -148,11 +148,11 @@ def test_memory_goes_back_to_the_engine_after_the_invalidate(machine: CachedMach
     machine.writes = True
     machine.round("clean_then_invalidate")
     machine.run(1000)
-    assert machine.cpu._stale is not None
-    assert not machine.cpu._stale._open
+    assert machine.cpu._data_cache is not None
+    assert not machine.cpu._data_cache.stale._open
 
 
 def test_a_core_without_a_cache_has_no_hooks(programs: Image) -> None:
     plain = GuestMachine(programs, "fast")
-    assert plain.cpu._maintenance is None and plain.cpu._stale is None
+    assert plain.cpu._data_cache is None
     plain.close()

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from unicorn import arm64_const as arm64
 
 from soc.cpu import Image, StopReason
+from soc.cpu.entry import BANKS
 from tests.conftest import CountFuzz
 from tests.cpu.guest import BASE, DEVICE, HOLE, SMALL_DEVICE, GuestMachine
 
@@ -33,9 +33,10 @@ ADDRESSES = st.one_of(
 STOPPED = (StopReason.POWER_OFF, StopReason.RESET, StopReason.HALTED)
 
 
-@pytest.fixture(scope="module", params=["fast", "portable"])
+@pytest.fixture(scope="module", params=[(way, level) for way in ("fast", "portable") for level in (1, 2, 3)])
 def victim(programs: Image, request: pytest.FixtureRequest) -> Iterator[GuestMachine]:
-    built = GuestMachine(programs, request.param)
+    engine, level = request.param
+    built = GuestMachine(programs, engine, level=level)
     yield built
     built.close()
 
@@ -66,7 +67,8 @@ def test_random_code_ends_in_a_stop_reason(
     cpu.set_irq(irq)
     cpu.reset(AREA, *registers)
     engine = cpu._core
-    engine.write(arm64.UC_ARM64_REG_VBAR_EL1, vbar)
+    for level in BANKS.values():
+        engine.write(level.vbar, vbar)
     if mmu:
         engine.write_system(TTBR0, victim.identity_map(executable=True))
         engine.write_system(MAIR, 0xFF)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from soc.cpu import StopReason
-from soc.cpu.timer import EL0VCTEN
+from soc.cpu.access import EL0VCTEN
 from tests.cpu.guest import DEVICE, GuestMachine
 
 LOWER = 8

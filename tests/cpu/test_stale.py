@@ -33,8 +33,8 @@ def machine(programs: Image) -> Iterator[GuestMachine]:
 
 
 def windows(machine: GuestMachine) -> StaleWindows:
-    assert machine.cpu._stale is not None
-    return machine.cpu._stale
+    assert machine.cpu._data_cache is not None
+    return machine.cpu._data_cache.stale
 
 
 def overtake(machine: GuestMachine, pages: int, apart: int = APART) -> None:

@@ -10,9 +10,11 @@ from soc.bus import Bus
 from soc.clock import Clock
 from soc.cpu import Cpu, selftest
 from soc.cpu.budget import CallbackBudget
-from soc.cpu.engine import Engine, pinned_wheel
+from soc.cpu.engine import Engine
 from soc.cpu.native import RETURN, STUB, NativeBudget
-from soc.cpu.selftest import CODE, Scratch, Ways
+from soc.cpu.scratch import CODE, Scratch, Word
+from soc.cpu.selftest import Ways
+from soc.cpu.wheel import pinned_wheel
 from soc.errors import SocError
 from soc.memory.dram import Bank, Dram
 from tests.cpu.guest import BASE, GuestMachine
@@ -68,7 +70,7 @@ def test_each_way_falls_back_on_its_own(monkeypatch: pytest.MonkeyPatch) -> None
 def test_unknown_counting_site_keeps_the_call_and_the_count() -> None:
     traces = []
     for break_it in (False, True):
-        scratch = Scratch(selftest.ADD_X1_1, selftest.SUBS_X0_1, selftest.LOOP_BACK_2, selftest.WFI)
+        scratch = Scratch(Word.ADD_X1_1, Word.SUBS_X0_1, Word.LOOP_BACK_2, Word.WFI)
         budget = NativeBudget(scratch.engine)
         if break_it:
             budget._marker = b"another shape"

@@ -41,7 +41,8 @@ class EngineBench:
         self.raised: list[bool] = []
         master = self.bus.master("engine")
         lines = tuple(IrqLine("engine", self.raised.append) for _ in range(irqs))
-        node = cast(Node, SimpleNamespace(name="engine@32000000", number=properties.get))
+        nothing = {"phandles": lambda *names: (), "strings": lambda name: ()}
+        node = cast(Node, SimpleNamespace(name="engine@32000000", number=properties.get, **nothing))
         slot = Slot(node, self.clock, self.bus, lines, master, DmaPort(master), self.log.append)
         self.engine = kind(slot)
         self.table = kind.tables[0]

@@ -16,6 +16,9 @@ RUN, MASTER, DOTCLK_MODE, CLKGATE, SFTRST = 1 << 0, 1 << 5, 1 << 17, 1 << 30, 1 
 SCANNING = RUN | MASTER | DOTCLK_MODE
 VSYNC, DONE, UNDERFLOW, OVERFLOW = 1 << 8, 1 << 9, 1 << 10, 1 << 11
 ENABLE_ALL = 0xF000
+PERIOD_IN_LINES = 1 << 21
+"""Of VDCTRL0."""
+PERIOD_IN_LINES = 1 << 21
 RESET_CTRL1 = 0x000F0000
 
 WIDTH, HEIGHT = 64, 48
@@ -45,6 +48,8 @@ class LcdifBench(EngineBench):
         self.write("CTRL_CLR", CLKGATE)
         self.write("CTRL_SET", WORD_LENGTH_24 << 8)
         self.write("TRANSFER_COUNT", HEIGHT << 16 | WIDTH)
+        self.write("VDCTRL0", PERIOD_IN_LINES)
+        self.write("VDCTRL0", PERIOD_IN_LINES)
         self.write("VDCTRL1", FRAME_LINES)
         self.write("VDCTRL2", LINE_CLOCKS)
 

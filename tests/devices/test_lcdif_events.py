@@ -28,6 +28,7 @@ from tests.devices.lcdif_bench import (
     THIRD,
     UNDERFLOW,
     VSYNC,
+    WIDTH,
     LcdifBench,
 )
 
@@ -45,14 +46,45 @@ def test_set_clear_and_toggle_change_only_the_bits_written_as_one(name: str) -> 
     assert [bench.read(f"{name}_{alias}") for alias in ("SET", "CLR", "TOG")] == [0, 0, 0]
 
 
-def test_only_registers_without_effect_are_said_not_to_be_modelled() -> None:
+def test_what_a_driver_of_a_plain_picture_writes_is_not_remarked() -> None:
     bench = LcdifBench().start()
     bench.write("CTRL1_SET", ENABLE_ALL)
+    bench.write("CTRL2", 4 << 21)
+    bench.write("VDCTRL0", 0x1F30_0002)
+    bench.write("VDCTRL3", 216 << 16 | 35)
+    bench.write("VDCTRL4", 1 << 18 | WIDTH)
+    bench.write("AS_CTRL", 0)
     assert bench.log == []
-    idle = ("CTRL2", "VDCTRL0", "VDCTRL3", "VDCTRL4", "THRES")
-    for name in idle:
-        bench.write(name, 0)
-    assert bench.log == [f"lcdif: {name} is known but not modelled" for name in idle]
+    assert [bench.read(name) for name in ("CTRL2", "VDCTRL3", "VDCTRL4")] == [4 << 21, 0xD8_0023, 0x4_0040]
+
+
+def test_a_register_without_effect_is_remarked_when_it_is_touched() -> None:
+    bench = LcdifBench()
+    bench.write("THRES", 0)
+    bench.read("AS_BUF")
+    assert bench.log == [f"lcdif: {name} is known but not modelled" for name in ("THRES", "AS_BUF")]
+
+
+@pytest.mark.parametrize(
+    ("register", "value", "field"),
+    [
+        ("CTRL2", 1 << 12, "EVEN_LINE_PATTERN"),
+        ("CTRL2_SET", 5 << 16, "ODD_LINE_PATTERN"),
+        ("VDCTRL0", 1 << 19, "HALF_LINE"),
+        ("VDCTRL0_TOG", 1 << 29, "VSYNC_OEB"),
+        ("AS_CTRL", 1, "AS_ENABLE"),
+        ("AS_CTRL", 1 << 23, "PS_DISABLE"),
+        ("AS_CTRL", 1 << 31, "CSI_VSYNC_ENABLE"),
+    ],
+)
+def test_a_field_that_would_change_the_picture_is_remarked_once_it_is_set(
+    register: str, value: int, field: str
+) -> None:
+    bench = LcdifBench()
+    name = register.partition("_TOG")[0].partition("_SET")[0]
+    for bits in (0, value, 0, value):
+        bench.write(register, bits)
+    assert bench.log == [f"lcdif: {name}.{field} is known but not modelled"]
 
 
 def test_events_are_raised_with_or_without_their_enables() -> None:

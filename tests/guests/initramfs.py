@@ -1,12 +1,14 @@
 """The first file system of the test guests: a static /init from the C files in init/, and modules.
 
-    python -m tests.guests.initramfs [MODULE ...]     builds it in the cache and prints where it is
+    python -m tests.guests.initramfs [--full] [MODULE ...]     builds it in the cache and prints where it is
 
-What /init can do is said at the top of init/init.c.
+The modules are those of the cloud images' kernel, or of the full one. What /init can do is said at
+the top of init/init.c.
 """
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import hashlib
 import importlib.metadata
@@ -18,7 +20,7 @@ from pathlib import Path
 from tests.guests.cache import Cache
 from tests.guests.cpio import CharacterDevice, Directory, Entry, File, archive
 from tests.guests.kernel import LinuxKernel
-from tests.guests.packages import CLOUD_KERNEL, Packages
+from tests.guests.packages import CLOUD_KERNEL, FULL_KERNEL, Packages
 
 SOURCES = Path(__file__).parent / "init"
 FLAGS = ("-target", "aarch64-linux-musl", "-mcpu=cortex_a72", "-std=gnu11", "-static", "-Os", "-s")
@@ -74,12 +76,17 @@ def _digest(*parts: bytes) -> str:
     return digest.hexdigest()[:DIGEST_LENGTH]
 
 
-def main(modules: list[str]) -> int:
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.guests.initramfs")
+    parser.add_argument("--full", action="store_true", help="modules of the kernel that has them all")
+    parser.add_argument("modules", nargs="*", metavar="MODULE")
+    options = parser.parse_args(arguments)
     packages = Packages.of_user()
-    kernel = LinuxKernel(packages.get(CLOUD_KERNEL)) if modules else None
-    print(initramfs(packages.cache, kernel.modules(modules) if kernel else {}))
+    package = FULL_KERNEL if options.full else CLOUD_KERNEL
+    kernel = LinuxKernel(packages.get(package)) if options.modules else None
+    print(initramfs(packages.cache, kernel.modules(options.modules) if kernel else {}))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

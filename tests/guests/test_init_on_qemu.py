@@ -39,7 +39,9 @@ def boot(
 def session(boot: Boot) -> Session:
     """One boot with what needs no arrangement."""
     files = "show=/proc/iomem show=/proc/cmdline show=/proc/nothing show=/sys/class/rtc/rtc0/name"
-    tasks = f"{files} drivers watchdog echo echo nonsense work=2 syscalls=1000 warnings show=/proc/uptime"
+    tasks = (
+        f"{files} drivers draw watchdog echo echo nonsense work=2 syscalls=1000 warnings show=/proc/uptime"
+    )
     prompt = "say something: "
     return boot(tasks, (prompt, "hello, World\n"), (prompt, "\x04"))
 
@@ -69,6 +71,10 @@ def test_drivers_are_named_with_their_devices(session: Session) -> None:
 
 def test_a_machine_without_a_watchdog_says_so(session: Session) -> None:
     assert section(session.text, "watchdog") == ["/dev/watchdog: No such file or directory"]
+
+
+def test_a_machine_without_a_frame_buffer_says_so(session: Session) -> None:
+    assert section(session.text, "framebuffer") == ["/dev/fb0: No such file or directory"]
 
 
 def test_echo_reads_the_console(session: Session) -> None:

@@ -13,6 +13,7 @@ from elftools.elf.elffile import ELFFile
 from tests.guests import initramfs as build
 from tests.guests.cache import Cache
 from tests.guests.initramfs import SOURCES, BuildError
+from tests.guests.kernel import LinuxKernel
 from tests.guests.packages import Packages
 
 
@@ -38,6 +39,14 @@ def test_the_same_parts_give_the_same_file(cache: Cache) -> None:
 def test_modules_are_named_in_their_order(cache: Cache) -> None:
     data = gzip.decompress(build.initramfs(cache, {"z": b"first", "a": b"second"}).read_bytes())
     assert 0 < data.index(b"modules/00-z.ko\0") < data.index(b"modules/01-a.ko\0")
+
+
+def test_the_command_prints_where_the_archive_is(
+    capsys: pytest.CaptureFixture[str], cache: Cache, full_linux_kernel: LinuxKernel
+) -> None:
+    assert build.main(["--full", "mxsfb", "panel-simple"]) == 0
+    expected = build.initramfs(cache, full_linux_kernel.modules(["mxsfb", "panel-simple"]))
+    assert capsys.readouterr().out == f"{expected}\n"
 
 
 def test_a_changed_source_is_another_program(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@
  *     echo           a line from the console, in capitals
  *     work=ROUNDS    sort, multiply matrices, CRC-32: checksums and time
  *     syscalls=N     N calls of getppid: time
+ *     draw           a test picture on /dev/fb0, shown when this is done
  *     watchdog       what /dev/watchdog says of itself
  *     bite=SECONDS   start the watchdog and let it run out
  *     poweroff reboot panic hang wait      how to end; hang is busy, wait is idle
@@ -99,6 +100,7 @@ static const struct task {
     {"echo", echo},
     {"work", work},
     {"syscalls", system_calls},
+    {"draw", draw},
     {"watchdog", watchdog},
     {"bite", bite},
     {"poweroff", power_off},
