@@ -33,6 +33,9 @@ Catalogue = Mapping[str, type[Model]]
 """Hardware models by compatible string."""
 
 
+MOST_REMARKS = 10_000
+"""Lines of the hardware's log."""
+
 MOST_DRAM = 64 << 30
 """Bytes: the books of pages and lines take about 60 MiB of the host for each GiB."""
 
@@ -68,6 +71,7 @@ class Machine:
         nodes = [node for node in tree.walk() if node.enabled and node.match(catalogue) is not None]
         for node in sorted(nodes, key=_build_order):
             self._build(node)
+        self._check_controllers()
         for node in nodes:
             self._wire_interrupts(node)
 
@@ -188,6 +192,13 @@ class Machine:
             return DmaPort(master, entry.args[0] if entry.args else 0, cast(Translator, iommu))
         return DmaPort(master, route=DmaRoute.of(node))
 
+    def _check_controllers(self) -> None:
+        """BadInput if more than one drives the processor."""
+        found = [path for path, model in self.models.items() if isinstance(model, InterruptController)]
+        if len(found) > 1:
+            node = self._slots[found[1]].node
+            raise BadInput(f"{found[1]} and {found[0]} would both drive the CPU: it takes one", node.where)
+
     def _wire_interrupts(self, node: Node) -> None:
         for line, interrupt in zip(self._slots[node.path].irqs, node.interrupts, strict=True):
             line.connect(self.interrupt_input(node, interrupt.controller, interrupt.specifier))
@@ -206,8 +217,15 @@ class Machine:
         except ValueError as error:
             raise BadInput(f"{node.path}: interrupt {list(specifier)}: {error}", node.where) from error
 
+    def remark(self, line: str) -> None:
+        """Put `line` into the log, which is kept to `MOST_REMARKS`: a guest may cause any number."""
+        if len(self.log) < MOST_REMARKS:
+            self.log.append(line)
+        elif len(self.log) == MOST_REMARKS:
+            self.log.append("the hardware has more to remark than is kept")
+
     def _log_for(self, node: Node) -> Callable[[str], None]:
-        return lambda text: self.log.append(f"[{self.clock.now / 1e9:12.6f}] {node.name}: {text}")
+        return lambda text: self.remark(f"[{self.clock.now / 1e9:12.6f}] {node.name}: {text}")
 
 
 def _bank(memory: MemoryRange) -> Bank:

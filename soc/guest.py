@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from soc.board import Machine
 from soc.cpu.core import TIMER_FREQUENCY, Cpu
+from soc.cpu.engine import TooManyRegions
 from soc.cpu.image import Image
 from soc.cpu.psci import CALL_LEVEL, CALLS, Conduit
 from soc.cpu.ways import Choice
@@ -32,7 +33,12 @@ A loop that polls a device takes the host twenty times as long, and someone may 
 LONGEST_SLEEP = 100_000_000
 """The same for a guest that waits for an interrupt."""
 
+AFFINITY = 0
+"""MPIDR_EL1 of the core, as the `reg` of its node writes it."""
+
 ID_AA64PFR0_EL1 = (3, 0, 0, 4, 0)
+ONLY_AARCH64, LEVELS = 0x1111, 0xFFFF
+"""Its fields for EL0 to EL3."""
 GIC_REGISTERS = 1 << 24
 """Its field that says that the GIC is reached by system registers."""
 
@@ -66,21 +72,24 @@ class Guest:
         self._asleep = False
         start = start or Start()
         tree = machine.tree
-        if not tree.compatible(CORE):
-            raise BadInput(f"the board has no enabled {CORE} to run firmware on", tree.root.where)
+        _check_cores(tree, machine.remark)
         timer = next(iter(tree.compatible(TIMER)), None)
-        self.cpu = Cpu(
-            machine.bus,
-            machine.clock,
-            machine.log.append,
-            engine=start.engine,
-            timer_frequency=timer.number("clock-frequency", TIMER_FREQUENCY) if timer else 0,
-            psci=_conduit(tree, start.level),
-            cache=machine.add_cache(ComparingCache),
-            host_time=start.host_time,
-            level=start.level,
-        )
-        self._identity = self.cpu.read_system(ID_AA64PFR0_EL1)
+        try:
+            self.cpu = Cpu(
+                machine.bus,
+                machine.clock,
+                machine.remark,
+                engine=start.engine,
+                timer_frequency=timer.number("clock-frequency", TIMER_FREQUENCY) if timer else 0,
+                psci=_conduit(tree, start.level),
+                cache=machine.add_cache(ComparingCache),
+                host_time=start.host_time,
+                level=start.level,
+            )
+        except TooManyRegions as error:
+            raise BadInput(f"the board has too many register blocks: {error}", tree.root.where) from error
+        self._identity = self.cpu.read_system(ID_AA64PFR0_EL1) & ~LEVELS | ONLY_AARCH64
+        self.cpu.registers.on_read(ID_AA64PFR0_EL1, lambda: self._identity)
         self._connect_registers()
         self.cpu.load(image)
         self.cpu.reset(image.entry, *arguments)
@@ -124,14 +133,23 @@ class Guest:
                 continue
             for register, behaviour in model.cpu_registers.items():
                 self.cpu.registers.define(register, behaviour)
-            self.cpu.registers.on_read(ID_AA64PFR0_EL1, self._features)
-
-    def _features(self) -> int:
-        return self._identity | GIC_REGISTERS
+            self._identity |= GIC_REGISTERS
 
     def _wire_timer(self, node: Node) -> None:
         for line, interrupt in zip(self.cpu.timer.lines, node.interrupts, strict=False):
             line.connect(self._machine.interrupt_input(node, interrupt.controller, interrupt.specifier))
+
+
+def _check_cores(tree: Tree, remark: Callable[[str], None]) -> None:
+    """BadInput without a core that the model can be; a remark for those it leaves out."""
+    cores = tree.compatible(CORE)
+    if not cores:
+        raise BadInput(f"the board has no enabled {CORE} to run firmware on", tree.root.where)
+    if cores[0].bus_reg and cores[0].bus_reg[0].address != AFFINITY:
+        problem = f"reg of {cores[0].path} must be {AFFINITY}, the affinity in the core's MPIDR_EL1"
+        raise BadInput(problem, cores[0].where)
+    for core in cores[1:]:
+        remark(f"{core.path} is not modelled: there is one core")
 
 
 def _conduit(tree: Tree, level: int) -> Conduit | None:

@@ -15,11 +15,16 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from devices.syscon.regs import TABLE, WORD
+from soc.address import human_size
 from soc.bus import Target
 from soc.device import Slot
+from soc.errors import BadInput
 from soc.registers import RegisterTable
 
 Observer = Callable[[int], None]
+
+LARGEST = 1 << 20
+"""Bytes of one block."""
 
 
 class Syscon:
@@ -32,7 +37,12 @@ class Syscon:
     def __init__(self, slot: Slot) -> None:
         self.targets: tuple[Target, ...] = (self,)
         self._size = slot.node.reg[0].size if slot.node.reg else 0
-        self._bytes: dict[int, int] = {}
+        if self._size > LARGEST:
+            problem = (
+                f"reg of {slot.node.path} is {human_size(self._size)}, at most {human_size(LARGEST)} are kept"
+            )
+            raise BadInput(problem, slot.node.where)
+        self._bytes = bytearray(self._size)
         self._observers: list[tuple[int, Observer]] = []
 
     def watch(self, offset: int, observer: Observer) -> None:
@@ -45,11 +55,10 @@ class Syscon:
         self._observers.append((offset, observer))
 
     def read(self, offset: int, size: int) -> int:
-        return int.from_bytes(bytes(self._bytes.get(offset + lane, 0) for lane in range(size)), "little")
+        return int.from_bytes(self._bytes[offset : offset + size], "little")
 
     def write(self, offset: int, size: int, value: int) -> None:
-        lanes = (value & (1 << 8 * size) - 1).to_bytes(size, "little")
-        self._bytes.update(enumerate(lanes, offset))
+        self._bytes[offset : offset + size] = (value & (1 << 8 * size) - 1).to_bytes(size, "little")
         for place, observer in self._observers:
             if offset < place + WORD and place < offset + size:
                 observer(self.read(place, WORD))

@@ -35,7 +35,7 @@ from soc.devicetree.tree import Tree, load_board
 from soc.errors import BadInput
 from soc.frames import FrameRecorder
 from soc.guest import Guest
-from soc.memory.rom import Rom
+from soc.rom import Rom
 
 RNG_SEED_BYTES = 64
 BAUD_DIVISOR = 13, 1
@@ -105,20 +105,20 @@ def _start(machine: Machine, plan: Plan) -> Booted:
 
 
 def _chosen(request: Request, start: int, size: int) -> dict[str, ChosenValue]:
-    chosen: dict[str, ChosenValue] = {"rng-seed": _random(request.seed, RNG_SEED_BYTES)}
+    chosen: dict[str, ChosenValue] = {"rng-seed": _random("rng-seed", request.seed, RNG_SEED_BYTES)}
     if request.append is not None:
         chosen["bootargs"] = os.fsencode(request.append) + b"\0"
     if size:
         chosen["linux,initrd-start"] = start
         chosen["linux,initrd-end"] = start + size
     if request.kaslr:
-        chosen["kaslr-seed"] = int.from_bytes(_random(request.seed, 8), "little")
+        chosen["kaslr-seed"] = int.from_bytes(_random("kaslr-seed", request.seed, 8), "little")
     return chosen
 
 
-def _random(seed: int, size: int) -> bytes:
-    """`size` bytes that look random and are the same for the same `seed`."""
-    return hashlib.shake_128(str(seed).encode()).digest(size)
+def _random(purpose: str, seed: int, size: int) -> bytes:
+    """`size` bytes that look random and are the same for the same `purpose` and `seed`."""
+    return hashlib.shake_128(f"{purpose} {seed}".encode()).digest(size)
 
 
 def _write(machine: Machine, piece: Piece) -> None:

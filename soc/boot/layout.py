@@ -14,7 +14,6 @@ lies wholly inside. The choice is the same every time:
 
 What finds no room at its own place takes the lowest that is free.
 Source: Documentation/arch/arm64/booting.rst.
-Not modelled: /memreserve/.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from devices.catalogue import models
 from soc.devicetree.node import Node
 from soc.devicetree.tree import Tree
-from soc.guest import CORE_MODELS
+from soc.guest import CORE, CORE_MODELS
 
 MODELLED, STRUCTURE, KNOWN, MISSING, DISABLED = (
     "modelled",
@@ -70,7 +70,12 @@ class Row:
 def rows(tree: Tree) -> list[Row]:
     """A row for each node but the root, in the order of the file."""
     kinds = CORE_MODELS | {compatible: model.__name__ for compatible, model in models().items()}
-    return [_row(node, kinds) for node in tree.walk() if node.parent is not None]
+    others = tree.compatible(CORE)[1:]
+    return [
+        Row(node.path, CORE, KNOWN, "one core is modelled") if node in others else _row(node, kinds)
+        for node in tree.walk()
+        if node.parent is not None
+    ]
 
 
 def as_text(tree: Tree) -> list[str]:

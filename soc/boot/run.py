@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 
 from soc.boot.assemble import Booted, Plan, assemble
@@ -13,6 +14,8 @@ from soc.clock import SECOND
 from soc.processor import StopReason
 
 FOREVER = 1 << 62
+PATIENCE = 50_000_000
+"""Nanoseconds of the host between two looks at a guest that only a key could wake."""
 
 ENDINGS = {
     StopReason.POWER_OFF: Ending.POWER_OFF,
@@ -48,8 +51,15 @@ class Boot:
             if ending is not Ending.RESET or not self._plan.request.reboot:
                 return Outcome(ending, now, self._report(ending))
             self._time = now
-            self.booted.machine.close()
+            self._power_off()
             self.booted = self._power_on()
+
+    def _power_off(self) -> None:
+        """Give the machine's memory back now: its engine and their callbacks hold each other."""
+        self.booted.machine.close()
+        del self.booted
+        self._terminal.disconnect()
+        gc.collect()
 
     def _report(self, ending: Ending) -> tuple[str, ...]:
         if ending in (Ending.POWER_OFF, Ending.LEFT):
@@ -90,7 +100,8 @@ class Boot:
 
     def _look(self) -> Ending | None:
         """Between two slices: what was typed, and whether there is a reason to end."""
-        if data := self._keyboard.read():
+        wanted = self._terminal.idle or self._keyboard.terminal
+        if wanted and (data := self._keyboard.read()):
             self._terminal.type(data)
         self._terminal.feed()
         self._terminal.flush()
@@ -98,6 +109,8 @@ class Boot:
             return Ending.LEFT
         if any(text in self._terminal.recent for text in PANICS):
             return Ending.PANIC
-        if self.booted.guest.asleep_for_ever and not self._keyboard.open:
-            return Ending.ASLEEP
+        if self.booted.guest.asleep_for_ever:
+            if not wanted or not self._keyboard.open:
+                return Ending.ASLEEP
+            self._keyboard.wait(PATIENCE)
         return None

@@ -66,7 +66,8 @@ class Site:
         unmapped = (
             Span(align_down(span.base, BLOCK), align_up(span.end, BLOCK), span.name) for span in carveouts
         )
-        room = Room(tuple(banks), tuple(reserved.values()))
+        kept = (Span(base, base + size, "/memreserve/") for base, size in tree.memreserve)
+        room = Room(tuple(banks), (*reserved.values(), *kept))
         return cls(name, room, tuple(roms), carveouts, tuple(unmapped))
 
     @property

@@ -44,7 +44,7 @@ class Terminal:
     ) -> None:
         self._show = show
         self._answers = deque(answers)
-        self._log = log
+        self.log = log
         self._typed: deque[int] = deque()
         self._recent = b""
         self._uart: Uart | None = None
@@ -59,6 +59,14 @@ class Terminal:
     def recent(self) -> bytes:
         """The last of what the guest printed."""
         return self._recent
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything that was typed has been sent."""
+        return not self._typed
+
+    def disconnect(self) -> None:
+        self._uart = None
 
     def connect(self, uart: Uart) -> None:
         self._uart = uart
@@ -83,8 +91,8 @@ class Terminal:
             piece = bytes(self._line)
             self._line.clear()
             self._show(piece)
-            if self._log is not None:
-                self._log.write(piece)
+            if self.log is not None:
+                self.log.write(piece)
 
     def _print(self, data: bytes) -> None:
         self._line += data

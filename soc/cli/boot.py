@@ -6,8 +6,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -84,17 +83,24 @@ def add(commands: Commands) -> None:
 
 
 def _boot(options: argparse.Namespace) -> int:
+    _check_outputs(options)
     plan = prepare(_request(options))
     screen = _screen(options, plan)
-    with _log(options.log) as log, Interrupts() as interrupts, Keyboard(standard_input()) as keyboard:
-        terminal = Terminal(_show, plan.request.answers, log)
+    terminal = Terminal(_show, plan.request.answers)
+    with Interrupts() as interrupts, Keyboard(standard_input()) as keyboard:
         boot = Boot(plan, terminal, keyboard, interrupts.seen, screen)
+        log = _log(options.log)
+        terminal.log = log
         if options.dtb_out is not None:
             write_whole(options.dtb_out, plan.dtb, options.board)
         if not options.quiet:
             _introduce(plan, boot.booted)
         started = time.perf_counter()
-        outcome = boot.run()
+        try:
+            outcome = boot.run()
+        finally:
+            if log is not None:
+                log.close()
     _conclude(options, plan, boot.booted, outcome, time.perf_counter() - started)
     if screen is not None:
         _keep(screen, options)
@@ -115,11 +121,9 @@ def _conclude(
     machine = booted.machine
     bad = bool(outcome.lines)
     if not options.quiet or bad:
-        remarks = machine.log[:MOST_REMARKS]
-        for line in remarks:
-            _note(f"  {line}")
-        if len(machine.log) > len(remarks):
-            _note(f"  and {len(machine.log) - len(remarks)} more remarks of the hardware")
+        _list([f"  {line}" for line in machine.log], "remarks of the hardware")
+        incidents = machine.cache.incidents if machine.cache is not None else []
+        _list([f"  stale cache line: {incident}" for incident in incidents], "stale cache lines")
     if not options.quiet or bad:
         _note(f"{outcome.ending.value} at {outcome.time / SECOND:.3f} s of the machine, {seconds:.2f} s here")
     for line in outcome.lines:
@@ -169,17 +173,39 @@ def _request(options: argparse.Namespace) -> Request:
     )
 
 
-@contextmanager
-def _log(path: Path | None) -> Iterator[BinaryIO | None]:
+def _check_outputs(options: argparse.Namespace) -> None:
+    """BadInput if a file to be written is one that is read, or is written twice."""
+    inputs = {"BOARD": options.board, "IMAGE": options.image}
+    inputs |= {"--initrd": options.initrd, "--symbols": options.symbols}
+    outputs = {"--log": options.log, "--dtb-out": options.dtb_out, "--screen": options.screen}
+    named: dict[Path, str] = {path.resolve(): name for name, path in inputs.items() if path is not None}
+    for name, path in outputs.items():
+        if path is None or str(path) == "-":
+            continue
+        other = named.setdefault(path.resolve(), name)
+        if other != name:
+            raise BadInput(f"{name} {path} would overwrite {other}: name another file")
+
+
+def _log(path: Path | None) -> BinaryIO | None:
     if path is None:
-        yield None
-        return
+        return None
     try:
-        file = path.open("wb")
+        return path.open("wb")
     except OSError as error:
         raise BadInput(f"cannot write {path}: {error.strerror}") from None
-    with file:
-        yield file
+
+
+def _list(lines: list[str], what: str) -> None:
+    """All `lines`, or the first and the last of very many."""
+    half = MOST_REMARKS // 2
+    left_out = len(lines) - MOST_REMARKS
+    for line in lines if left_out <= 0 else lines[:half]:
+        _note(line)
+    if left_out > 0:
+        _note(f"  and {left_out} more {what}, then")
+        for line in lines[-half:]:
+            _note(line)
 
 
 def _show(data: bytes) -> None:

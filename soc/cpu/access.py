@@ -22,11 +22,15 @@ EL1PCTEN, EL1PCEN = 1 << 0, 1 << 1
 SCTLR_EL1 = (3, 0, 1, 0, 0)
 UCI = 1 << 26
 
-TIMER_CRN = 14
-SECURE_TIMER_OP1 = 7
-COUNTERS = {0: (EL0PCTEN | EL0VCTEN, 0), 1: (EL0PCTEN, EL1PCTEN), 2: (EL0VCTEN, 0)}
-TIMERS = {2: (EL0PTEN, EL1PCEN), 3: (EL0VTEN, 0)}
-"""By op2 and by CRm: what EL0 needs in CNTKCTL_EL1, what it and EL1 need in CNTHCTL_EL2."""
+GATES: dict[SystemRegister, tuple[int, int]] = {
+    (3, 3, 14, 0, 0): (EL0PCTEN | EL0VCTEN, 0),
+    (3, 3, 14, 0, 1): (EL0PCTEN, EL1PCTEN),
+    (3, 3, 14, 0, 2): (EL0VCTEN, 0),
+    **{(3, 3, 14, 2, which): (EL0PTEN, EL1PCEN) for which in range(3)},
+    **{(3, 3, 14, 3, which): (EL0VTEN, 0) for which in range(3)},
+}
+"""Counters and EL1 timers: what EL0 needs in CNTKCTL_EL1, what it and EL1 need in CNTHCTL_EL2."""
+SECURE_TIMER = {(3, 7, 14, 2, which) for which in range(3)}
 
 
 class AccessRules:
@@ -36,18 +40,13 @@ class AccessRules:
         self._engine = engine
 
     def allow(self, register: SystemRegister) -> bool:
-        op0, op1, crn, crm, op2 = register
-        level = self._engine.exception_level()
-        if level < LOWEST_LEVEL[op1]:
+        op0, op1, *_ = register
+        level, read = self._engine.exception_level(), self._engine.read_system
+        if level < LOWEST_LEVEL[op1] or register in SECURE_TIMER and level < 3:
             return False
-        if op0 == 3 and crn == TIMER_CRN and op1 == SECURE_TIMER_OP1:
-            return level == 3
-        if op0 == 3 and crn == TIMER_CRN and op1 == 3:
-            return self._timer(level, *(COUNTERS.get(op2, (0, 0)) if crm == 0 else TIMERS.get(crm, (0, 0))))
-        return bool(op0 != 1 or level or self._engine.read_system(SCTLR_EL1) & UCI)
-
-    def _timer(self, level: int, user: int, kernel: int) -> bool:
-        read = self._engine.read_system
-        if level < 2 and kernel and not read(CNTHCTL_EL2) & kernel:
+        user, kernel = GATES.get(register, (0, 0))
+        if kernel and level < 2 and not read(CNTHCTL_EL2) & kernel:
             return False
-        return bool(level or read(CNTKCTL_EL1) & user)
+        if user and not level:
+            return bool(read(CNTKCTL_EL1) & user)
+        return bool(op0 != 1 or level or read(SCTLR_EL1) & UCI)

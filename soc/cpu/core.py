@@ -7,7 +7,7 @@ of the clock to the next, cut short when an interrupt rises or a model puts an
 earlier event on the agenda.
 
 Not modelled: timing of caches, several cores, debug and performance monitors,
-trapping of floating point (CPACR_EL1), Secure EL1, interrupts to EL3.
+trapping of floating point (CPACR_EL1), AArch32, Secure EL1.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class Cpu:
 
     `start` is where it begins after power-on (the first bank if None), `log`
     takes one line, `ns_per_instruction` is at least 1 and of no account with `host_time`.
-    `psci` is the instruction that firmware answers PSCI calls by; the other one, and
-    both if None, are UNDEFINED.
+    `psci` is the instruction that firmware answers PSCI calls by, at a level above the
+    program's; the other one, and both if None, are UNDEFINED.
     `cache` is the core's data cache where a master of the bus does not see into it.
     `level` is the exception level it starts at; the program owns those up to it.
     """
@@ -209,13 +209,13 @@ class Cpu:
         if self._data_cache is not None:
             self._data_cache.update_windows()
         budget.grant(instructions)
-        self.clock.progress = self._progress
+        self.clock.progress = lambda: budget.spent * self._ns
         try:
             error = self._core.start(self._pc)
+            budget.settle()
+            asleep = self._settle(error) and not budget.exhausted and not self._irq
         finally:
             self.clock.progress = None
-            budget.settle()
-        asleep = self._settle(error) and not budget.exhausted and not self._irq
         used = max(budget.used, budget.granted) if self._exceptions.locked_up else budget.used
         self.clock.advance(start + used * self._ns)
         self._exceptions.locked_up = False
@@ -234,11 +234,8 @@ class Cpu:
         elif error:
             self._stops.stuck(f"cpu: the engine gave up at {self._pc:#x} with error {error}")
         else:
-            return not (self._exceptions.locked_up or self._stops.any)
+            return not (self._exceptions.locked_up or self._stops.pending)
         return False
-
-    def _progress(self) -> int:
-        return self._budget.spent * self._ns
 
     def _charge(self, nanoseconds: int) -> None:
         """Let time pass that no instruction is counted for."""

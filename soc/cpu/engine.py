@@ -73,6 +73,7 @@ class Engine:
         uc.ctl_exits_enabled(True)
         self.uc = uc
         self.handle: int = uc._uch.value
+        self.flushes = 0
         self._keep: list[object] = []
         self._word = ctypes.c_uint64()
         self._word_ref = ctypes.byref(self._word)
@@ -135,6 +136,8 @@ class Engine:
         library.uc_emu_stop(self.handle)
 
     def flush_code(self) -> None:
+        """Drop all translated code; host addresses of it may come to mean other code."""
+        self.flushes += 1
         self.uc.ctl_flush_tb()
 
     def forget_code(self, address: int, size: int) -> None:

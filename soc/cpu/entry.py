@@ -5,7 +5,9 @@ only calls a hook. The fast way calls the engine's own entry code, which the
 library exports; the portable way writes the registers one by one. Rules: Arm
 ARM DDI 0487, D1.3 (exception entry) and ESR_EL1 / FAR_EL1 in D24.
 
-Not modelled: exceptions from AArch32, SPSR bits other than the engine's.
+Not modelled: exceptions from AArch32, SPSR bits other than the engine's, HVC at
+EL3 (the engine takes it to EL2), ISV only for stage 2 (the engine gives it for every
+data abort at EL2), HCR_EL2.TGE for what only the model knows to be an exception.
 """
 
 from __future__ import annotations

@@ -84,7 +84,8 @@ class Exceptions:
     def external_abort(self, back: int, write: bool | None) -> int:
         """Nobody answers the access at `back` (`write` None for a fetch): the pc from here."""
         self._traps.external_abort(back, write)
-        self._taken(back, abort=True)
+        self._book(back)
+        self._check_storm(back, self._holes.latest)
         return self._engine.pc
 
     def _exception(self, handle: int, number: int, data: int) -> None:
@@ -101,29 +102,25 @@ class Exceptions:
             self._budget.charge(COST)
         elif number not in CALLS:
             self._entry.enter(number)
-            self._taken(back, abort=number in (PREFETCH_ABORT, DATA_ABORT))
+            far = self._book(back)
+            if number in (PREFETCH_ABORT, DATA_ABORT):
+                self._check_storm(back, far)
         elif not self._psci.call(CALLS[number]):
             back -= INSTRUCTION  # the engine is past a call by now
             self._traps.undefined(back)
-            self._taken(back, abort=False)
+            self._book(back)
 
     def _own_call(self, number: int) -> bool:
         """Whether the program itself answers this call."""
         return number == SUPERVISOR_CALL or number in CALLS and CALL_LEVEL[CALLS[number]] <= self._level
 
-    def _taken(self, back: int, abort: bool) -> None:
-        """Book an exception that was just taken from `back`."""
+    def _book(self, back: int) -> int:
+        """Charge for the exception just taken from `back`, and keep it; its fault address."""
         self._budget.charge(COST)
-        far = self._record(back)
-        self._check_lockup(back)
-        if abort and not self.locked_up:
-            self._check_storm(back, far)
-
-    def _record(self, back: int) -> int:
-        """Keep the exception just taken; its fault address."""
         bank = BANKS[self._engine.exception_level()]
         esr, far = self._engine.read(bank.esr), self._engine.read(bank.far)
         self.last.append(Taken(self._now(), back, esr, far))
+        self._check_lockup(back)
         return far
 
     def _check_lockup(self, back: int) -> None:
@@ -133,5 +130,5 @@ class Exceptions:
             self._engine.stop()
 
     def _check_storm(self, back: int, address: int) -> None:
-        if self._storm.raging(back, address):
+        if not self.locked_up and self._storm.raging(back, address):
             self._stops.stuck(f"cpu: stuck: the instruction at {back:#x} aborts again and again")

@@ -12,6 +12,8 @@ from soc.cpu.engine import ON_UNMAPPED, Engine
 from soc.memory.dram import Dram
 
 ADDRESS_SPACE = 1 << 64
+MOST_COMPLAINTS = 4096
+"""Pages and kinds that are told of; a guest could touch any number."""
 
 ABORTS: dict[int, bool | None] = {
     const.UC_ERR_READ_UNMAPPED: False,
@@ -31,13 +33,14 @@ KINDS = {
 
 
 class Holes:
-    """Logs the physical addresses of accesses nobody answers, once per page and kind.
+    """Logs the physical addresses of accesses nobody answers, once per page and kind; `latest` is one.
 
     The hooks stay off DRAM: a hook over RAM would make every store slow.
     """
 
     def __init__(self, engine: Engine, dram: Dram, log: Callable[[str], None]) -> None:
         self._log = log
+        self.latest = 0
         self._complained: set[tuple[int, str]] = set()
         kinds = const.UC_HOOK_MEM_READ_UNMAPPED | const.UC_HOOK_MEM_WRITE_UNMAPPED
         kinds |= const.UC_HOOK_MEM_FETCH_UNMAPPED
@@ -49,11 +52,13 @@ class Holes:
 
     def nobody(self, address: int, size: int, access: str) -> None:
         """Nothing answers an access of `size` bytes at physical `address`."""
+        self.latest = address
         self.complain(address, access, str(BusError(address, size, access, "cpu")))
 
     def complain(self, address: int, kind: str, line: str) -> None:
         """Log `line`, once per page of `address` and kind."""
-        if (key := (address >> PAGE_SHIFT, kind)) not in self._complained:
+        key = address >> PAGE_SHIFT, kind
+        if key not in self._complained and len(self._complained) < MOST_COMPLAINTS:
             self._complained.add(key)
             self._log(line)
 

@@ -45,7 +45,7 @@ class HostTime(Budget):
 
     @property
     def spent(self) -> int:
-        return time.perf_counter_ns() - self._started
+        return (time.perf_counter_ns() if self._running else self._ended) - self._started
 
     @property
     def exhausted(self) -> bool:
@@ -53,7 +53,7 @@ class HostTime(Budget):
 
     @property
     def used(self) -> int:
-        return self._ended - self._started
+        return self.spent
 
     def charge(self, instructions: int) -> None:
         """Nothing: everything takes the time it takes."""
@@ -67,8 +67,8 @@ class HostTime(Budget):
 
     def settle(self) -> None:
         with self._lock:
+            self._ended = time.perf_counter_ns()
             self._running = False
-        self._ended = time.perf_counter_ns()
 
     def look(self) -> None:
         """Have the engine leave before its next block if the grant is used up.

@@ -51,11 +51,15 @@ class AccessLocator:
         self._state = ctypes.c_void_p(cpu_state(engine))
         self._return = io_return(engine)
         self._known: dict[int, int] = {}
+        self._flushes = 0
         self._restore = library.cpu_restore_state_aarch64
         self._restore.argtypes = (ctypes.c_void_p, ctypes.c_uint64, ctypes.c_bool)
         self._restore.restype = ctypes.c_bool
 
     def pc(self) -> int:
+        if self._flushes != self._engine.flushes:
+            self._flushes = self._engine.flushes
+            self._known.clear()
         back = self._return.value
         known = self._known.get(back)
         if known is None:

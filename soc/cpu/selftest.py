@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 
 import numpy as np
@@ -45,8 +45,13 @@ class Ways:
     syndrome: int
 
     @property
+    def missing(self) -> tuple[str, ...]:
+        """Names of those that did not."""
+        return tuple(way.name for way in fields(self) if getattr(self, way.name) is False)
+
+    @property
     def all(self) -> bool:
-        return all((self.budget, self.entry, self.line, self.registers, self.code, self.access_pc))
+        return not self.missing
 
 
 @functools.cache

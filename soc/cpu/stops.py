@@ -24,7 +24,7 @@ class Stops:
         self.abort: bool | None = None
 
     @property
-    def any(self) -> bool:
+    def pending(self) -> bool:
         return self.failure is not None or self.reason is not None
 
     def fail(self, error: BaseException) -> None:

@@ -7,7 +7,6 @@ system registers, lines of the code cache, and the place of an access.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,12 +21,11 @@ from soc.cpu.line import InterruptLine, RequestLine, VirtualLine
 from soc.cpu.locate import AccessLocator, BlockLocator, Locator
 from soc.cpu.native import NativeBudget
 from soc.cpu.selftest import Ways, ways
-from soc.cpu.sysregs import SystemRegisters
+from soc.cpu.sysregs import Failed, SystemRegisters
 from soc.cpu.table_registers import TableRegisters
 from soc.errors import SocError
 
 Choice = Literal["auto", "fast", "portable"]
-Failed = Callable[[BaseException], None]
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ def choose(engine: Engine, bus: Bus, choice: Choice, failed: Failed, host_time: 
     passed = ways()
     fast = choice != "portable"
     if choice == "fast" and not passed.all:
-        raise SocError(f"the fast ways do not all work with this engine: {passed}")
+        raise SocError(f"fast ways that do not work with this engine: {', '.join(passed.missing)}")
     if host_time and not (fast and passed.all):
         raise SocError("host time needs every fast way of driving the engine; leave --fast out")
     registers: SystemRegisters = (

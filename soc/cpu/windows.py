@@ -17,7 +17,7 @@ from soc.bus import Bus, BusError, Target, Window
 from soc.cpu.engine import Engine, ReadCallback, WriteCallback
 from soc.cpu.holes import Holes
 from soc.cpu.stops import Stops
-from soc.memory.rom import Rom
+from soc.rom import Rom
 
 
 class BusTarget:

@@ -124,6 +124,13 @@ program ask                             // "? " and a key: r resets, o switches 
         b.ne    off
         call    smc, SYSTEM_RESET
 
+program ask_late                        // the same after two million instructions
+        movz    x2, #1000000 >> 16, lsl #16
+        movk    x2, #1000000 & 0xffff
+1:      subs    x2, x2, #1
+        b.ne    1b
+        b       ask
+
 program echo                            // one key after another, until the full stop
         uart_on
 1:      get

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import signal
 import subprocess
 import termios
@@ -72,6 +73,17 @@ def test_control_a_x_leaves_whatever_the_guest_does(start, name: str, says: byte
     terminal = start(name)
     terminal.hear(says)
     terminal.type(b"\x01x")
+    status, printed, errors = terminal.finish()
+    assert (status, printed) == (0, b"")
+    [times] = re.findall(r"^soc: left by Ctrl-A X at (\S+) s of the machine, (\S+) s here$", errors[-1])
+    machine, here = map(float, times)
+    assert machine < here + 0.01  # a guest that sleeps does not get ahead of who sits there
+
+
+def test_control_a_x_leaves_a_guest_that_takes_no_keys(start) -> None:
+    terminal = start("doze")
+    terminal.hear(b"z")
+    terminal.type(b"more than its UART has room for" * 3 + b"\x01x")
     status, printed, errors = terminal.finish()
     assert (status, printed) == (0, b"")
     assert errors[-1].startswith("soc: left by Ctrl-A X at ")

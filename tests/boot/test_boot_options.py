@@ -100,9 +100,33 @@ def test_files_that_cannot_be_written(
     assert complaint(VIRT, programs.file("off"), option, path) == f"soc: cannot write {path}: {reason}"
 
 
-def test_the_board_is_not_overwritten(programs: Programs, tmp_path: Path) -> None:
-    board = variant(tmp_path)
-    assert "would overwrite the board it is made of" in complaint(
-        board, programs.file("off"), "--dtb-out", board
-    )
-    assert board.read_bytes() == VIRT.read_bytes()
+@pytest.mark.parametrize("output", ["--log", "--dtb-out", "--screen"])
+@pytest.mark.parametrize("name", ["BOARD", "IMAGE", "--initrd", "--symbols"])
+def test_what_is_read_is_not_overwritten(programs: Programs, tmp_path: Path, output: str, name: str) -> None:
+    files = {
+        "BOARD": variant(tmp_path),
+        "IMAGE": programs.file("off"),
+        "--initrd": tmp_path / "initrd",
+        "--symbols": programs.file("hang"),
+    }
+    files["--initrd"].write_bytes(CODE)
+    before = {path: path.read_bytes() for path in files.values()}
+    options = ("--initrd", files["--initrd"], "--symbols", files["--symbols"])
+    by_another_name = files[name].parent / ".." / files[name].parent.name / files[name].name
+    line = complaint(files["BOARD"], files["IMAGE"], *options, output, by_another_name)
+    assert line == f"soc: {output} {by_another_name} would overwrite {name}: name another file"
+    assert {path: path.read_bytes() for path in files.values()} == before
+
+
+def test_two_outputs_are_two_files(programs: Programs, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    line = complaint(VIRT, programs.file("off"), "--log", out, "--dtb-out", out)
+    assert line == f"soc: --dtb-out {out} would overwrite --log: name another file"
+    assert not out.exists()
+
+
+def test_a_log_is_kept_until_there_is_a_run(programs: Programs, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(b"of the run before")
+    complaint(VIRT, programs.file("off"), "--log", log, "--el", 3)
+    assert log.read_bytes() == b"of the run before"

@@ -33,7 +33,6 @@ MODELLED = {
     "/timer": "GenericTimer",
     "/clock-24m": "FixedClock",
     "/clock-pixel": "FixedClock",
-    "/clock-pixel": "FixedClock",
     "/reboot": "SysconReboot",
     "/soc/flash@0": "MtdRom",
     "/soc/interrupt-controller@8000000": "Gic400",

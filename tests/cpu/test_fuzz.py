@@ -30,10 +30,11 @@ ADDRESSES = st.one_of(
     st.sampled_from([AREA, DEVICE, SMALL_DEVICE + 0x1C, HOLE, 0, (1 << 64) - 8]),
     st.integers(0, (1 << 64) - 1),
 )
+VICTIMS = [(way, level) for way in ("fast", "portable") for level in (1, 2, 3)]
 STOPPED = (StopReason.POWER_OFF, StopReason.RESET, StopReason.HALTED)
 
 
-@pytest.fixture(scope="module", params=[(way, level) for way in ("fast", "portable") for level in (1, 2, 3)])
+@pytest.fixture(scope="module", params=VICTIMS, ids="{0[0]} at EL{0[1]}".format)
 def victim(programs: Image, request: pytest.FixtureRequest) -> Iterator[GuestMachine]:
     engine, level = request.param
     built = GuestMachine(programs, engine, level=level)
@@ -41,7 +42,7 @@ def victim(programs: Image, request: pytest.FixtureRequest) -> Iterator[GuestMac
     built.close()
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(
     code=st.lists(WORDS, min_size=1, max_size=64),
     vectors=st.lists(WORDS, max_size=64),

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from soc.cpu import Image, StopReason, selftest
+from soc.cpu.engine import Engine
 from soc.cpu.host_time import HostTime
 from soc.cpu.psci import SYSTEM_OFF, Conduit
 from soc.errors import SocError
@@ -239,6 +240,30 @@ def test_system_calls(machine: GuestMachine) -> None:
     machine.start("svc_storm")
     assert machine.run(2_000_000) is StopReason.TIME
     assert machine.x(20) > 100
+
+
+def test_a_stop_never_comes_in_the_next_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There it would look as if the program had gone to sleep."""
+    engine = Engine()
+    budget = HostTime(engine)
+    waited: list[bool] = []
+    done = threading.Event()
+
+    def next_slice() -> None:
+        budget.settle()
+        budget.grant(PATIENCE)
+
+    def stop() -> None:
+        other = threading.Thread(target=next_slice)
+        other.start()
+        other.join(0.05)
+        waited.append(other.is_alive())
+        done.set()
+
+    monkeypatch.setattr(engine, "stop", stop)
+    budget.grant(0)
+    assert done.wait(PATIENCE / SECOND)
+    assert waited == [True]
 
 
 def test_the_thread_ends_with_the_core(programs: Image) -> None:

@@ -18,20 +18,18 @@ from soc.system_registers import system_offset
 
 BASE = PhysAddr(0x4000_0000)
 SIZE = 4 << 20
+PROLOGUE = PhysAddr(BASE + 0xF_0000)
 VECTORS = PhysAddr(BASE + 0x10_0000)
 """Of exception level n at VECTORS + n * 0x1000; each of the sixteen waits for ever in WFI."""
 
-PROLOGUE = PhysAddr(BASE + 0xF_0000)
-
 WFI, HERE, ISB, ERET, NOP = 0xD503_207F, 0x1400_0000, 0xD503_3FDF, 0xD69F_03E0, 0xD503_201F
-UNMASK_IRQ, MASK_IRQ = 0xD503_42FF, 0xD503_42DF
+UNMASK_IRQ = 0xD503_42FF
 END = (WFI, HERE)
 XZR = 31
 UNDEFINED = 0x0200_0000
 """ESR of an instruction that the core takes for UNDEFINED."""
 
 CURRENT_EL = (3, 0, 4, 2, 2)
-ESR = {1: (3, 0, 5, 2, 0), 2: (3, 4, 5, 2, 0), 3: (3, 6, 5, 2, 0)}
 ELR = {1: (3, 0, 4, 0, 1), 2: (3, 4, 4, 0, 1), 3: (3, 6, 4, 0, 1)}
 SPSR = {1: (3, 0, 4, 0, 0), 2: (3, 4, 4, 0, 0), 3: (3, 6, 4, 0, 0)}
 VBAR = {1: (3, 0, 12, 0, 0), 2: (3, 4, 12, 0, 0), 3: (3, 6, 12, 0, 0)}

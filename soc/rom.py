@@ -6,13 +6,18 @@ import mmap
 
 import numpy as np
 
+from soc.bus import BusError
 from soc.memory.span import Bytes
 
 
 class Rom:
-    """`size` bytes of zeros. `data` is for loading an image; the bus only reads."""
+    """`size` bytes of zeros at `base`. `data` is for loading an image; the bus only reads.
 
-    def __init__(self, size: int) -> None:
+    OSError if the host has no room for it.
+    """
+
+    def __init__(self, base: int, size: int) -> None:
+        self.base = base
         self.size = size
         self._map = mmap.mmap(-1, size)
         self.data: Bytes = np.frombuffer(self._map, dtype=np.uint8)
@@ -26,4 +31,5 @@ class Rom:
         return int.from_bytes(self.data[offset : offset + size].tobytes(), "little")
 
     def write(self, offset: int, size: int, value: int) -> None:
-        """Nothing: the chip does not answer to writes."""
+        """BusError: the chip does not answer to writes."""
+        raise BusError(self.base + offset, size, "write", "a ROM")
