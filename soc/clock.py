@@ -1,6 +1,6 @@
 """Virtual time: an agenda of events in nanoseconds.
 
-Nothing in the machine reads the host's clock. Events at the same instant run
+Nothing in the machine reads the host's clock, unless a core runs on host time. Events at the same instant run
 in the order they were scheduled, so two runs of one input are the same run.
 While a CPU executes a slice it lends the clock its progress (`progress`), so
 that `now` inside an MMIO access is exact, and learns of events that were put

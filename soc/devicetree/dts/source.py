@@ -2,7 +2,7 @@
 
 References name labels, so a node that is referred to by path gets one. A
 reference outside of <> is the path it stands for, but for /aliases and /chosen,
-where boards write the label. Cells are whole rows here; `typing` gives them the
+where boards write the label. Cells are whole rows here; `shape` gives them the
 shape their binding asks for.
 Not modelled: phandle numbers that dtc uses up for references in nodes it then
 omits (/omit-if-no-ref/).
