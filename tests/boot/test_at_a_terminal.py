@@ -14,6 +14,7 @@ import pytest
 
 from tests.boot.programs import Programs
 from tests.boot.running import ROOT, VIRT, command
+from tests.boot.test_keyboard import waiting
 
 PATIENCE = 60
 
@@ -40,7 +41,10 @@ class Terminal:
         assert b"".join(self.process.stdout.read(1) for _ in text) == text
 
     def type(self, keys: bytes) -> None:
+        """Until the command has taken them."""
         os.write(self.person, keys)
+        while waiting(self.end) and self.process.poll() is None:
+            continue
 
     def finish(self) -> tuple[int, bytes, list[str]]:
         """Exit status, the rest of what the guest said, and what was said beside it."""
@@ -83,7 +87,8 @@ def test_control_a_x_leaves_whatever_the_guest_does(start, name: str, says: byte
 def test_control_a_x_leaves_a_guest_that_takes_no_keys(start) -> None:
     terminal = start("doze")
     terminal.hear(b"z")
-    terminal.type(b"more than its UART has room for" * 3 + b"\x01x")
+    terminal.type(b"more than its UART has room for" * 3)
+    terminal.type(b"\x01x")
     status, printed, errors = terminal.finish()
     assert (status, printed) == (0, b"")
     assert errors[-1].startswith("soc: left by Ctrl-A X at ")

@@ -11,7 +11,7 @@ from tests.boot.running import VIRT, Run, boot, variant
 
 BOTH = pytest.mark.parametrize("engine", ["fast", "portable"])
 HVC = ("method: smc", "method: hvc")
-LIMIT = ("--max-time", 1)
+LIMIT = ("--max-time", 0.2)
 """For runs that end by themselves, long before."""
 
 
