@@ -13,8 +13,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.boot.programs import Programs
+from tests.boot.pseudo_terminals import waiting
 from tests.boot.running import ROOT, VIRT, command
-from tests.boot.test_keyboard import waiting
 
 PATIENCE = 60
 

@@ -1,10 +1,10 @@
-"""The boards that ship for booting."""
+"""Boards that ship, and what boots on them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from tests.boot.running import VIRT, VIRT_GICV3
+from tests.boot.running import ROOT, VIRT, VIRT_GICV3, boot
 
 GICV3 = [
     ("model: dmabuf-soc virt board\n", "model: dmabuf-soc virt board with a GICv3\n"),
@@ -27,3 +27,11 @@ def test_the_board_with_a_gicv3_is_the_other_board_but_for_that() -> None:
         assert text.count(old) == 1, old
         text = text.replace(old, new)
     assert body(VIRT_GICV3) == text
+
+
+def test_the_rehearsal_board_boots_the_firmware_that_lives_in_its_carveout() -> None:
+    """It is given a device tree instead of a picture's size, and says so."""
+    image = ROOT / "firmware/camera_to_display.elf"
+    run = boot(ROOT / "configs/boards/rehearsal.yaml", image, "--max-time", 1)
+    assert (run.status, run.ending, run.remarks) == (0, "power off", [])
+    assert "\nerror: width and height must be 1..8192, not " in run.text

@@ -19,7 +19,7 @@ SAMPLES = [
     linux_image(),
     efi_image(),
     GOOD_ELF,
-    gzip.compress(linux_image()),
+    gzip.compress(linux_image(), mtime=0),
     *(zboot(pack(efi_image()), kind) for kind, pack in PACKERS.items()),
 ]
 

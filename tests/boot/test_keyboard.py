@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
 import os
 import pty
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from soc.boot.keyboard import HELP, Keyboard, standard_input
+from tests.boot.pseudo_terminals import waiting
 
 SECOND = 1_000_000_000
 INPUT, LOCAL = 0, 3
@@ -40,11 +40,6 @@ def typed(keyboard: Keyboard, line: tuple[int, int], data: bytes) -> bytes:
     while waiting(terminal) < len(data):
         select.select([terminal], [], [])
     return keyboard.read()
-
-
-def waiting(terminal: int) -> int:
-    """Bytes that could be read."""
-    return int.from_bytes(fcntl.ioctl(terminal, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 # --- a terminal -------------------------------------------------------------
