@@ -117,6 +117,11 @@ class Guest:
         """It waits for an interrupt, and nothing is on the agenda that could raise one."""
         return self._asleep and self._machine.clock.next_event() is None
 
+    @property
+    def locked_up_for_ever(self) -> bool:
+        """Its vector faults itself, and nothing is on the agenda, such as a watchdog, that could end that."""
+        return self.cpu.locked_up and self._machine.clock.next_event() is None
+
     def _wait(self, until: int) -> None:
         """Sleep to the next event, which may be nearer than `until` by now."""
         clock = self._machine.clock

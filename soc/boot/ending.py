@@ -47,6 +47,7 @@ class Ending(Enum):
     PANIC = "the guest panicked"
     TIME = "the guest did not power off in time"
     ASLEEP = "the guest waits for an interrupt that nothing will raise"
+    LOCKED_UP = "the core is locked up: its vector faults itself"
     LEFT = "left by Ctrl-A X"
 
 

@@ -109,6 +109,8 @@ class Boot:
             return Ending.LEFT
         if any(text in self._terminal.recent for text in PANICS):
             return Ending.PANIC
+        if self.booted.guest.locked_up_for_ever:
+            return Ending.LOCKED_UP
         if self.booted.guest.asleep_for_ever:
             if not wanted or not self._keyboard.open:
                 return Ending.ASLEEP

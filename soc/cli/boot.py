@@ -209,6 +209,8 @@ def _list(lines: list[str], what: str) -> None:
 
 
 def _show(data: bytes) -> None:
+    if sys.stdout is None:
+        return  # it was closed before we started
     try:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

@@ -48,6 +48,7 @@ class Cpu:
     program's; the other one, and both if None, are UNDEFINED.
     `cache` is the core's data cache where a master of the bus does not see into it.
     `level` is the exception level it starts at; the program owns those up to it.
+    `locked_up` is whether the last slice ended at a vector that faults itself.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Cpu:
             now=lambda: clock.now,
         )
         self._irq = False
+        self.locked_up = False
         self._until = self._slice_start = 0
         self._pc: int = start if start is not None else bus.dram.banks[0].base
 
@@ -218,7 +220,7 @@ class Cpu:
             self.clock.progress = None
         used = max(budget.used, budget.granted) if self._exceptions.locked_up else budget.used
         self.clock.advance(start + used * self._ns)
-        self._exceptions.locked_up = False
+        self.locked_up, self._exceptions.locked_up = self._exceptions.locked_up, False
         self._instruction_cache.settle()
         self._stops.raise_failure()
         if asleep:
