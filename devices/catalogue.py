@@ -18,6 +18,7 @@ from devices.sp805.hardware import Sp805
 from devices.syscon.hardware import Syscon
 from devices.syscon.power import SysconPoweroff, SysconReboot
 from soc.device import Model
+from soc.guest import CORE_MODELS
 from soc.registers import RegisterTable
 
 MODELS: tuple[type[Model], ...] = (
@@ -44,6 +45,11 @@ MODELS: tuple[type[Model], ...] = (
 def models() -> dict[str, type[Model]]:
     """Hardware models by compatible string."""
     return {compatible: model for model in MODELS for compatible in model.compatible}
+
+
+def model_names() -> dict[str, str]:
+    """What models each compatible string, the parts of the core included."""
+    return CORE_MODELS | {compatible: model.__name__ for compatible, model in models().items()}
 
 
 def tables() -> tuple[RegisterTable, ...]:

@@ -16,12 +16,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, Protocol, runtime_checkable
 
-from soc.bus import Target
+from devices.power_switch import PowerSwitch
 from soc.clock import SECOND, Event
 from soc.device import Slot
 from soc.errors import BadInput
 from soc.processor import StopReason
-from soc.registers import RegisterTable
 
 ACTIVE_LOW = 1
 HOLD = SECOND // 1000
@@ -37,17 +36,12 @@ class GpioController(Protocol):
         ...
 
 
-class PowerPin:
-    """What both have in common: a pin, and the reason to end the run when it is active."""
-
-    tables: ClassVar[tuple[RegisterTable, ...]] = ()
-    dma: ClassVar[bool] = False
-    reason: ClassVar[StopReason]
+class PowerPin(PowerSwitch):
+    """What both have in common: a pin that ends the run when it is active."""
 
     def __init__(self, slot: Slot) -> None:
         """BadInput if `gpios` does not lead to a pin."""
-        self.targets: tuple[Target, ...] = ()
-        self._slot = slot
+        super().__init__(slot)
         node = slot.node
         entries = node.phandles("gpios", "#gpio-cells")
         if not entries:
@@ -72,11 +66,8 @@ class PowerPin:
                 self._due.cancel()
                 self._due = None
         elif self._due is None:
-            self._due = self._slot.clock.after(HOLD, self._end)
-
-    def _end(self) -> None:
-        self._slot.log(f"{self._name} is {'high' if self._active else 'low'}: {self.reason.value}")
-        self._slot.power(self.reason)
+            cause = f"{self._name} is {'high' if self._active else 'low'}"
+            self._due = self._slot.clock.after(HOLD, lambda: self.end(cause))
 
 
 class GpioPoweroff(PowerPin):

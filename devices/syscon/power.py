@@ -14,28 +14,22 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from devices.power_switch import PowerSwitch
 from devices.syscon.hardware import Syscon
-from soc.bus import Target
 from soc.device import Slot
 from soc.devicetree.tree import Node
 from soc.errors import BadInput
 from soc.processor import StopReason
-from soc.registers import RegisterTable
 
 WHOLE = 0xFFFF_FFFF
 
 
-class PowerWord:
-    """What both have in common: a word, and the reason to end the run when it has the value."""
-
-    tables: ClassVar[tuple[RegisterTable, ...]] = ()
-    dma: ClassVar[bool] = False
-    reason: ClassVar[StopReason]
+class PowerWord(PowerSwitch):
+    """What both have in common: a word that ends the run when it has the value."""
 
     def __init__(self, slot: Slot) -> None:
         """BadInput if there is no such word, or no value to wait for."""
-        self.targets: tuple[Target, ...] = ()
-        self._slot = slot
+        super().__init__(slot)
         node = slot.node
         self._mask, self._value = _wanted(node)
         block = _block(slot)
@@ -49,8 +43,7 @@ class PowerWord:
 
     def _hear(self, word: int) -> None:
         if not (word ^ self._value) & self._mask:
-            self._slot.log(f"its word is {word:#x}: {self.reason.value}")
-            self._slot.power(self.reason)
+            self.end(f"its word is {word:#x}")
 
 
 class SysconPoweroff(PowerWord):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +32,7 @@ from soc.boot.symbols import read_symbols
 from soc.cpu.image import Image
 from soc.cpu.symbols import SymbolTable
 from soc.devicetree.fdt import ChosenValue, flatten
-from soc.devicetree.tree import Tree, load_board
+from soc.devicetree.tree import Node, Tree, load_board
 from soc.errors import BadInput
 from soc.frames import FrameRecorder
 from soc.guest import Guest
@@ -49,6 +50,7 @@ class Plan:
 
     request: Request
     tree: Tree
+    console: Node
     image: BootImage
     layout: Layout
     dtb: bytes
@@ -67,15 +69,16 @@ class Booted:
 def prepare(request: Request) -> Plan:
     """Read the files and decide where everything goes. BadInput."""
     tree = load_board(request.board)
-    console_node(tree)
+    console = console_node(tree)
     image = read_image(request.image)
     initrd = read_initrd(request.initrd) if request.initrd else None
-    size = len(flatten(tree, _chosen(request, 0, 0 if initrd is None else len(initrd))))
+    initrd_size = len(initrd) if initrd else 0
+    size = len(flatten(tree, _chosen(request, 0, initrd_size)))
     layout = plan(tree, image, size, initrd, request.load)
     start = layout.initrd.address if layout.initrd else 0
-    dtb = flatten(tree, _chosen(request, start, 0 if initrd is None else len(initrd)))
+    dtb = flatten(tree, _chosen(request, start, initrd_size))
     symbols = read_symbols(request.symbols) if request.symbols else image.symbols
-    return Plan(request, tree, image, layout, dtb, symbols)
+    return Plan(request, tree, console, image, layout, dtb, symbols)
 
 
 def assemble(plan: Plan) -> Booted:
@@ -90,7 +93,7 @@ def assemble(plan: Plan) -> Booted:
 
 
 def _start(machine: Machine, plan: Plan) -> Booted:
-    uart = machine.models[console_node(plan.tree).path]
+    uart = machine.models[plan.console.path]
     assert isinstance(uart, Pl011)
     for piece in plan.layout.pieces(plan.dtb):
         _write(machine, piece)
@@ -98,7 +101,7 @@ def _start(machine: Machine, plan: Plan) -> Booted:
     guest = Guest(machine, program, (plan.layout.dtb, 0, 0, 0), plan.request.start)
     if isinstance(plan.image, LinuxImage):
         check_pages(plan.image, guest.cpu.read_system(ID_AA64MMFR0_EL1))
-        _start_console(machine, plan.tree)
+        _start_console(machine, plan.console)
     if plan.request.start.host_time:
         _set_clocks(machine)
     return Booted(machine, guest, uart)
@@ -136,10 +139,10 @@ def _write(machine: Machine, piece: Piece) -> None:
     view[len(data) :] = 0
 
 
-def _start_console(machine: Machine, tree: Tree) -> None:
+def _start_console(machine: Machine, console: Node) -> None:
     """What firmware has done to the UART by the time it starts Linux: 115200 8N1, on."""
     firmware = machine.bus.master("firmware")
-    base = console_node(tree).reg[0].address
+    base = console.reg[0].address
     integer, fraction = BAUD_DIVISOR
     for name, value in (
         ("UARTIBRD", integer),
@@ -160,8 +163,6 @@ def _keep_no_frames(machine: Machine) -> None:
 
 def _set_clocks(machine: Machine) -> None:
     """A machine on host time has the host's date."""
-    import time
-
     for model in machine.models.values():
         if isinstance(model, Pl031):
             model.set_epoch(int(time.time()))

@@ -29,30 +29,39 @@ DYNAMIC_AARCH64 = b"\x03\0\xb7\0"
 
 
 @dataclass(frozen=True)
-class LinuxImage:
-    """An arm64 Linux kernel: `data` is the Image itself, `packing` what was taken off around it."""
+class Software:
+    """What every kind is: `name` is what errors call it, `packing` what was taken off around it."""
 
     name: str
     packing: tuple[str, ...]
-    data: bytes
-    header: LinuxHeader
 
     @property
     def symbols(self) -> SymbolTable:
-        """None: an Image has no symbol table."""
+        """Empty for a kind without a symbol table."""
         return SymbolTable([])
 
-    def __str__(self) -> str:
-        page = f", {human_size(self.header.page_size)} pages" if self.header.page_size else ""
-        return f"arm64 Linux Image, {human_size(len(self.data))}{page}{_packed(self.packing)}"
+    @property
+    def unpacked(self) -> str:
+        """The packing in words, as the end of a line."""
+        return f", unpacked ({'; '.join(self.packing)})" if self.packing else ""
 
 
 @dataclass(frozen=True)
-class ElfImage:
+class LinuxImage(Software):
+    """An arm64 Linux kernel: `data` is the Image itself."""
+
+    data: bytes
+    header: LinuxHeader
+
+    def __str__(self) -> str:
+        page = f", {human_size(self.header.page_size)} pages" if self.header.page_size else ""
+        return f"arm64 Linux Image, {human_size(len(self.data))}{page}{self.unpacked}"
+
+
+@dataclass(frozen=True)
+class ElfImage(Software):
     """An AArch64 ELF executable; `program` has its segments at physical addresses."""
 
-    name: str
-    packing: tuple[str, ...]
     program: Image
 
     @property
@@ -60,25 +69,18 @@ class ElfImage:
         return self.program.symbols
 
     def __str__(self) -> str:
-        return f"AArch64 ELF, entry {self.program.entry:#x}{_packed(self.packing)}"
+        return f"AArch64 ELF, entry {self.program.entry:#x}{self.unpacked}"
 
 
 @dataclass(frozen=True)
-class FlatImage:
+class FlatImage(Software):
     """Bytes entered at the first; `looks_like` says what they suggest."""
 
-    name: str
-    packing: tuple[str, ...]
     data: bytes
     looks_like: str
 
-    @property
-    def symbols(self) -> SymbolTable:
-        """None: a flat binary has no symbol table."""
-        return SymbolTable([])
-
     def __str__(self) -> str:
-        return f"flat binary, {human_size(len(self.data))}{_packed(self.packing)} ({self.looks_like})"
+        return f"flat binary, {human_size(len(self.data))}{self.unpacked} ({self.looks_like})"
 
 
 BootImage: TypeAlias = LinuxImage | ElfImage | FlatImage
@@ -125,7 +127,3 @@ def _parse_elf(data: bytes, name: str) -> Image:
             "to fixed addresses (ET_EXEC): give the kernel's Image or U-Boot's u-boot.bin"
         )
     return parse_elf(data, name)
-
-
-def _packed(packing: tuple[str, ...]) -> str:
-    return f", unpacked ({'; '.join(packing)})" if packing else ""

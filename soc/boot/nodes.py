@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from devices.catalogue import models
+from devices.catalogue import model_names
 from soc.devicetree.node import Node
 from soc.devicetree.tree import Tree
-from soc.guest import CORE, CORE_MODELS
+from soc.guest import CORE
 
 MODELLED, STRUCTURE, KNOWN, MISSING, DISABLED = (
     "modelled",
@@ -69,7 +69,7 @@ class Row:
 
 def rows(tree: Tree) -> list[Row]:
     """A row for each node but the root, in the order of the file."""
-    kinds = CORE_MODELS | {compatible: model.__name__ for compatible, model in models().items()}
+    kinds = model_names()
     others = tree.compatible(CORE)[1:]
     return [
         Row(node.path, CORE, KNOWN, "one core is modelled") if node in others else _row(node, kinds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from devices.catalogue import models
+from devices.catalogue import model_names
 from devices.drivers import drivers_by_compatible
 from heaps import catalogue as heaps
 from soc.cli.commands import Commands
@@ -13,7 +13,6 @@ from soc.cli.status import HELD, say
 from soc.devicetree.report import board_report
 from soc.devicetree.tree import load_board
 from soc.errors import BadInput
-from soc.guest import CORE_MODELS
 
 
 def add(commands: Commands) -> None:
@@ -30,6 +29,5 @@ def _check(options: argparse.Namespace) -> int:
     tree = load_board(options.board)
     if not tree.memory:
         raise BadInput("no memory node: this is no board that can run, or no board at all", tree.root.where)
-    kinds = CORE_MODELS | {compatible: model.__name__ for compatible, model in models().items()}
-    say(board_report(tree, kinds, drivers_by_compatible() | heaps.drivers_by_compatible()), end="")
+    say(board_report(tree, model_names(), drivers_by_compatible() | heaps.drivers_by_compatible()), end="")
     return HELD

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from soc.cli.commands import Commands
-from soc.cli.output import write_whole
+from soc.cli.output import add_option, write_made
 from soc.cli.status import HELD
 from soc.devicetree.fdt import flatten
 from soc.devicetree.tree import load_board
@@ -21,18 +21,10 @@ def add(commands: Commands) -> None:
         "soc dtb board.dts -o - | dtc -I dtb -O dts",
     )
     dtb.add_argument("board", type=Path, metavar="BOARD", help="a .yaml, .dts or .dtb")
-    dtb.add_argument(
-        "-o",
-        dest="out",
-        type=Path,
-        metavar="OUT.dtb",
-        help="the file to write, - for standard output (default: BOARD.dtb in the current directory)",
-    )
+    add_option(dtb, ".dtb", "OUT.dtb")
     dtb.set_defaults(command=_dtb)
 
 
 def _dtb(options: argparse.Namespace) -> int:
-    board: Path = options.board
-    data = flatten(load_board(board))
-    write_whole(options.out or Path(f"{board.stem}.dtb"), data, board)
+    write_made(options, flatten(load_board(options.board)))
     return HELD

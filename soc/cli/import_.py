@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from soc.cli.commands import Commands
-from soc.cli.output import write_whole
+from soc.cli.output import add_option, write_made
 from soc.cli.status import HELD
 from soc.devicetree.tree import read_board
 from soc.devicetree.yaml_writer import board_text
@@ -22,13 +22,7 @@ def add(commands: Commands) -> None:
         epilog="examples: soc import board.dts; soc import board.dtb -o boards/mine.yaml",
     )
     import_.add_argument("board", type=Path, metavar="BOARD.dts", help="a .dts or .dtb")
-    import_.add_argument(
-        "-o",
-        dest="out",
-        type=Path,
-        metavar="BOARD.yaml",
-        help="the file to write, - for standard output (default: BOARD.yaml in the current directory)",
-    )
+    add_option(import_, ".yaml", "BOARD.yaml")
     import_.set_defaults(command=_import)
 
 
@@ -36,6 +30,5 @@ def _import(options: argparse.Namespace) -> int:
     board: Path = options.board
     if board.suffix not in (".dts", ".dtb"):
         raise BadInput(f"{board} is no .dts and no .dtb: soc import reads these")
-    text = board_text(read_board(board))
-    write_whole(options.out or Path(f"{board.stem}.yaml"), text.encode("ascii"), board)
+    write_made(options, board_text(read_board(board)).encode("ascii"))
     return HELD

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from pathlib import Path
 
+from soc.cli.commands import Parser
 from soc.cli.status import silence
 from soc.errors import BadInput
 
 STDOUT = Path("-")
+
+
+def add_option(command: Parser, suffix: str, metavar: str) -> None:
+    """`-o`, for a command that makes one file of a board."""
+    command.add_argument(
+        "-o",
+        dest="out",
+        type=Path,
+        metavar=metavar,
+        help=f"the file to write, - for standard output (default: BOARD{suffix} in the current directory)",
+    )
+    command.set_defaults(suffix=suffix)
+
+
+def write_made(options: argparse.Namespace, data: bytes) -> None:
+    """Write what was made of the board to where `-o` says."""
+    board: Path = options.board
+    write_whole(options.out or Path(f"{board.stem}{options.suffix}"), data, board)
 
 
 def write_whole(path: Path, data: bytes, source: Path) -> None:

@@ -17,6 +17,9 @@ from soc.cpu.engine import ON_BLOCK, Engine
 INSTRUCTION = 4
 """Bytes of one A64 instruction."""
 
+EXCEPTION_COST = 32
+"""Instructions' worth of time an exception takes; it bounds a storm of them."""
+
 LARGEST = (1 << 31) // INSTRUCTION - 1
 """Most instructions a single grant can hold."""
 

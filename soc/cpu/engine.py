@@ -34,6 +34,10 @@ ON_SYSTEM: Any = ctypes.CFUNCTYPE(
     ctypes.c_uint32, ctypes.c_void_p, ctypes.c_uint32, ctypes.POINTER(UcRegCP64), ctypes.c_void_p
 )
 
+SUPERVISOR_CALL, PREFETCH_ABORT, DATA_ABORT = 2, 3, 4
+HYPERVISOR_CALL, SECURE_MONITOR_CALL = 11, 13
+"""The engine's exception numbers as an interrupt hook gets them."""
+
 MOST_REGIONS = 1024
 """Pieces of memory the engine is trusted with. It numbers them modulo 4096, and each takes a few numbers."""
 

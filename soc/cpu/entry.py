@@ -19,14 +19,10 @@ from typing import Any, Protocol
 from unicorn import arm64_const as arm64
 from unicorn import unicorn_const as const
 
-from soc.cpu.engine import Engine, library
+from soc.cpu.engine import DATA_ABORT, PREFETCH_ABORT, Engine, library
 from soc.cpu.native_calls import NativeCalls
 from soc.cpu.wheel import cpu_state
 from soc.registers import SystemRegister
-
-UNDEFINED, SUPERVISOR_CALL, PREFETCH_ABORT, DATA_ABORT = 1, 2, 3, 4
-BREAKPOINT, HYPERVISOR_CALL, SECURE_MONITOR_CALL = 7, 11, 13
-"""The engine's exception numbers as an interrupt hook gets them."""
 
 EC_UNKNOWN, EC_INSTRUCTION_ABORT, EC_DATA_ABORT = 0x00, 0x20, 0x24
 EC_FROM_SAME_EL = 1

@@ -11,23 +11,13 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from soc.cpu.budget import INSTRUCTION, Budget
-from soc.cpu.engine import ON_INTERRUPT, Engine
-from soc.cpu.entry import (
-    BANKS,
-    DATA_ABORT,
-    PREFETCH_ABORT,
-    SUPERVISOR_CALL,
-    ExceptionEntry,
-    RegisterEntry,
-)
+from soc.cpu.budget import EXCEPTION_COST, INSTRUCTION, Budget
+from soc.cpu.engine import DATA_ABORT, ON_INTERRUPT, PREFETCH_ABORT, SUPERVISOR_CALL, Engine
+from soc.cpu.entry import BANKS, ExceptionEntry, RegisterEntry
 from soc.cpu.holes import Holes
 from soc.cpu.psci import CALL_LEVEL, CALLS, Psci
 from soc.cpu.stops import Stops
 from soc.cpu.storm import FaultStorm
-
-COST = 32
-"""Instructions' worth of time an exception takes; it bounds a storm of them."""
 
 KEPT = 8
 
@@ -99,7 +89,7 @@ class Exceptions:
         back = self._engine.pc
         if self._own_call(number):
             self._entry.enter(number)
-            self._budget.charge(COST)
+            self._budget.charge(EXCEPTION_COST)
         elif number not in CALLS:
             self._entry.enter(number)
             far = self._book(back)
@@ -116,7 +106,7 @@ class Exceptions:
 
     def _book(self, back: int) -> int:
         """Charge for the exception just taken from `back`, and keep it; its fault address."""
-        self._budget.charge(COST)
+        self._budget.charge(EXCEPTION_COST)
         bank = BANKS[self._engine.exception_level()]
         esr, far = self._engine.read(bank.esr), self._engine.read(bank.far)
         self.last.append(Taken(self._now(), back, esr, far))

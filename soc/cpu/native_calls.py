@@ -14,16 +14,20 @@ from typing import Any
 
 from unicorn import unicorn_const as const
 
-from soc.cpu.engine import Engine, library
+from soc.cpu.budget import EXCEPTION_COST, INSTRUCTION
+from soc.cpu.engine import SUPERVISOR_CALL, Engine, library
 from soc.cpu.wheel import cpu_state
 
+CHARGE = EXCEPTION_COST * INSTRUCTION
+"""Bytes of code that a call is charged as."""
+
 STUB = bytes.fromhex(
-    "83fe02"  # cmp  esi, 2                 SUPERVISOR_CALL
+    f"83fe{SUPERVISOR_CALL:02x}"  # cmp  esi, SUPERVISOR_CALL
     "751d"  # jne  other
     "488b02"  # mov  rax, [rdx]             the budget's counter
     "4885c0"  # test rax, rax
     "740e"  # je   enter
-    "812880000000"  # sub  dword [rax], 128       32 instructions
+    f"8128{CHARGE.to_bytes(4, 'little').hex()}"  # sub  dword [rax], CHARGE
     "7906"  # jns  enter
     "c70000000000"  # mov  dword [rax], 0
     "488b7a08"  # enter: mov rdi, [rdx + 8]  the engine's CPU state

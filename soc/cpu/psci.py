@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from soc.cpu.engine import Engine
-from soc.cpu.entry import HYPERVISOR_CALL, SECURE_MONITOR_CALL
+from soc.cpu.engine import HYPERVISOR_CALL, SECURE_MONITOR_CALL, Engine
 from soc.processor import StopReason
 
 VERSION = 0x8400_0000

@@ -6,6 +6,7 @@ pinned one and a small program comes out right with it.
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import struct
 from dataclasses import dataclass, fields
@@ -24,6 +25,7 @@ from soc.cpu.entry import EngineEntry
 from soc.cpu.line import RequestLine
 from soc.cpu.locate import AccessLocator
 from soc.cpu.native import NativeBudget
+from soc.cpu.native_calls import CHARGE
 from soc.cpu.scratch import CODE, DEVICE, IRQ_FROM_EL1, SIZE, SYNC_FROM_EL1, VECTORS, Scratch, Word
 from soc.cpu.table_registers import TableRegisters
 from soc.cpu.wheel import pinned_wheel
@@ -92,9 +94,19 @@ def native_budget_works() -> bool:
 
 
 def engine_entry_works() -> bool:
-    """`svc #0x1234` and an undefined instruction reach their vector with the right ELR, SPSR and ESR."""
+    """`svc #0x1234` and an undefined instruction reach their vector with the right ELR, SPSR and ESR.
+
+    A call that is counted is charged for, down to nothing.
+    """
     outcomes = []
-    for program, counter in ((Word.SVC_1234, 0), (Word.SVC_1234, None), (Word.UNDEFINED_0, 0)):
+    much, little = ctypes.c_int32(CHARGE + 1), ctypes.c_int32(CHARGE - 1)
+    for program, counter in (
+        (Word.SVC_1234, 0),
+        (Word.SVC_1234, ctypes.addressof(much)),
+        (Word.SVC_1234, ctypes.addressof(little)),
+        (Word.SVC_1234, None),
+        (Word.UNDEFINED_0, 0),
+    ):
         scratch = Scratch(program)
         engine = scratch.engine
         engine.write(arm64.UC_ARM64_REG_VBAR_EL1, VECTORS)
@@ -112,7 +124,9 @@ def engine_entry_works() -> bool:
         outcomes.append((engine.pc, elr, esr, len(called)))
     vector = VECTORS + SYNC_FROM_EL1 + INSTRUCTION
     after, svc, undefined = CODE + INSTRUCTION, 0x5600_1234, 0x0200_0000
-    return outcomes == [(vector, after, svc, 0), (vector, after, svc, 1), (vector, CODE, undefined, 1)]
+    counted = [(vector, after, svc, 0)] * 3
+    called_back = [(vector, after, svc, 1), (vector, CODE, undefined, 1)]
+    return outcomes == counted + called_back and (much.value, little.value) == (1, 0)
 
 
 def _enter(entry: EngineEntry, called: list[int], handle: int, number: int, data: int) -> None:

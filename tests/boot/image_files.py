@@ -5,12 +5,13 @@ from __future__ import annotations
 import gzip
 import lzma
 import struct
+from typing import Any
+
+from tests.elf_files import BASE
+from tests.elf_files import elf as elf_file
 
 NOP = 0xD503201F
 CODE = bytes.fromhex("1f2003d500000014")
-BASE = 0x4000_0000
-ELF_HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
-PROGRAM_HEADER = struct.Struct("<IIQQQQQQ")
 ARM64_PE, X86_PE, RISCV_PE = 0xAA64, 0x8664, 0x5064
 
 
@@ -63,22 +64,9 @@ PACKERS = {
 }
 
 
-def elf(
-    *segments: tuple[int, bytes, int],
-    machine: int = 183,
-    kind: int = 2,
-    entry: int = BASE,
-    ident: bytes = b"\x7fELF\x02\x01\x01",
-) -> bytes:
-    """An ELF of executable PT_LOAD `segments` (address, data, size in memory)."""
-    offset = ELF_HEADER.size + PROGRAM_HEADER.size * len(segments)
-    headers, body = b"", b""
-    for address, data, size in segments:
-        headers += PROGRAM_HEADER.pack(1, 5, offset + len(body), address, address, len(data), size, 4096)
-        body += data
-    sizes = (ELF_HEADER.size, PROGRAM_HEADER.size, len(segments), 64, 0, 0)
-    header = ELF_HEADER.pack(ident.ljust(16, b"\0"), kind, machine, 1, entry, 64, 0, 0, *sizes)
-    return header + headers + body
+def elf(*segments: tuple[int, bytes, int], **fields: Any) -> bytes:
+    """An ELF of executable PT_LOAD `segments` (address, data, size in memory); `fields` of its header."""
+    return elf_file(*((address, address, data, size, 5) for address, data, size in segments), **fields)
 
 
 GOOD_ELF = elf((BASE, CODE, 16))

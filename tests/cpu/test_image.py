@@ -16,29 +16,9 @@ from soc.cpu.image import LARGEST_FILE
 from soc.errors import BadInput
 from soc.memory.dram import Bank, Dram
 from tests.cpu.guest import BASE, HERE, build
+from tests.elf_files import elf
 
-EHDR = struct.Struct("<16sHHIQQQIHHHHHH")
-PHDR = struct.Struct("<IIQQQQQQ")
 CODE = bytes.fromhex("7f2003d500000014")
-
-
-def elf(
-    *segments: tuple[int, int, bytes, int, int],
-    machine: int = 183,
-    kind: int = 2,
-    entry: int = BASE,
-    ident: bytes = b"\x7fELF\x02\x01\x01",
-) -> bytes:
-    """An ELF of PT_LOAD `segments` (physical, virtual, data, memsz, flags)."""
-    offset = EHDR.size + PHDR.size * len(segments)
-    headers, body = b"", b""
-    for physical, virtual, data, size, flags in segments:
-        headers += PHDR.pack(1, flags, offset + len(body), virtual, physical, len(data), size, 4096)
-        body += data
-    header = EHDR.pack(
-        ident.ljust(16, b"\0"), kind, machine, 1, entry, EHDR.size, 0, 0, 64, 56, len(segments), 64, 0, 0
-    )
-    return header + headers + body
 
 
 GOOD = (BASE, BASE, CODE, 16, 5)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from soc.cpu import StopReason
-from soc.cpu.exceptions import COST, KEPT
+from soc.cpu.budget import EXCEPTION_COST
+from soc.cpu.exceptions import KEPT
 from soc.cpu.storm import LIMIT
 from tests.cpu.words import (
     END,
@@ -59,7 +60,7 @@ def test_an_exception_takes_its_time(machine: WordMachine) -> None:
         start = machine.clock.now
         machine.execute(*program)
         durations.append(machine.clock.now - start)
-    assert durations[1] - durations[0] == COST + len(skip(1))
+    assert durations[1] - durations[0] == EXCEPTION_COST + len(skip(1))
 
 
 RETURN_UNTIL_X0_IS_0 = (0xF100_0400, 0x5400_0040, 0xD69F_03E0)
